@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import Docker from 'dockerode';
+import { z } from 'zod';
+
+export const defaultDockerHost = 'unix:///var/run/docker.sock';
+
+const dockerConfigSchema = z.object({ currentContext: z.string().optional() });
+const contextMetaSchema = z.object({
+  Endpoints: z.object({ docker: z.object({ Host: z.string().min(1) }) }),
+});
+
+/**
+ * The Docker Engine that the `docker` command would talk to: `DOCKER_HOST`, else the context named by
+ * `DOCKER_CONTEXT` or the Docker config's `currentContext`, else the default socket.
+ * @throws Error naming the context when it is set but its metadata can't be read.
+ */
+export function resolveDockerHost(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.DOCKER_HOST) return env.DOCKER_HOST;
+  const configFolder = env.DOCKER_CONFIG ?? path.join(homedir(), '.docker');
+  const context = env.DOCKER_CONTEXT ?? currentContext(path.join(configFolder, 'config.json'));
+  if (context === undefined || context === 'default') return defaultDockerHost;
+  // The Docker CLI files each context under the SHA-256 of its name.
+  const digest = createHash('sha256').update(context).digest('hex');
+  const metaFile = path.join(configFolder, 'contexts', 'meta', digest, 'meta.json');
+  try {
+    return contextMetaSchema.parse(JSON.parse(readFileSync(metaFile, 'utf8'))).Endpoints.docker.Host;
+  } catch (cause) {
+    throw new Error(
+      `Docker context "${context}" can't be read from ${metaFile}: choose another with "docker context use" or set DOCKER_HOST`,
+      { cause },
+    );
+  }
+}
+
+function currentContext(configFile: string): string | undefined {
+  if (!existsSync(configFile)) return undefined;
+  try {
+    return dockerConfigSchema.parse(JSON.parse(readFileSync(configFile, 'utf8'))).currentContext;
+  } catch (cause) {
+    throw new Error(`Docker's config file ${configFile} is not valid: mend it or set DOCKER_HOST`, { cause });
+  }
+}
+
+/** A client for `unix://`, `tcp://`, `http://` and `ssh://` addresses. Does not connect by itself. */
+export function connectDocker(host: string): Docker {
+  const url = new URL(host);
+  if (url.protocol === 'unix:') return new Docker({ socketPath: url.pathname });
+  if (url.protocol === 'ssh:') {
+    return new Docker({
+      protocol: 'ssh',
+      host: url.hostname,
+      port: url.port === '' ? 22 : Number(url.port),
+      ...(url.username === '' ? {} : { username: url.username }),
+    });
+  }
+  return new Docker({
+    protocol: 'http',
+    host: url.hostname,
+    port: url.port === '' ? 2375 : Number(url.port),
+  });
+}

@@ -1,0 +1,50 @@
+import js from '@eslint/js';
+import importX, { createNodeResolver } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** Dependencies flow one way: engine → components → runners. Each folder may not import from these. */
+const forbidden = {
+  engine: ['components', 'runners', 'test'],
+  components: ['runners', 'test'],
+  runners: ['test'],
+  images: ['runners', 'test'],
+};
+
+export default tseslint.config(
+  { ignores: ['node_modules/', '.rehearsal/', '**/dist/', 'test/fixtures/'] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ['**/*.ts'] })),
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true } },
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/resolver-next': [
+        createNodeResolver({ extensions: ['.ts', '.js'], extensionAlias: { '.js': ['.ts', '.js'] } }),
+      ],
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'import-x/no-restricted-paths': [
+        'error',
+        {
+          zones: Object.entries(forbidden).flatMap(([folder, others]) =>
+            others.map((other) => ({ target: `./${folder}`, from: `./${other}` })),
+          ),
+        },
+      ],
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // jest's `expect(…).rejects` and fakes of async interfaces.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
+);

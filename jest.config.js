@@ -1,0 +1,30 @@
+/** Projects are the test categories: `npm test -- --category NAME` runs one of them. */
+const shared = {
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, sourceMaps: 'inline' },
+    ],
+  },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/.rehearsal', '<rootDir>/images/app/dist'],
+};
+
+const project = (displayName, options = {}) => ({
+  ...shared,
+  displayName,
+  testMatch: [`<rootDir>/test/${displayName}/**/*.test.ts`],
+  ...options,
+});
+
+export default {
+  projects: [
+    project('components'),
+    project('engine'),
+    project('runners'),
+    project('integration'),
+    project('critical'),
+  ],
+};

@@ -1,0 +1,45 @@
+import * as pulumi from '@pulumi/pulumi';
+import { connectDocker, resolveDockerHost } from '../engine/docker.js';
+import { ConfigError, parseConfig, resolveEnvironment } from './config.js';
+import { TestEnvironment } from './environment.js';
+import { hostProblems } from './sizing.js';
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * The Pulumi program: checks the stack's configuration, its budget and its host, and only then builds the
+ * environment. Returns the stack's outputs, in the shape of `outputsSchema`.
+ */
+export async function program(): Promise<TestEnvironment['outputs']> {
+  const stack = pulumi.getStack();
+  const source = `the configuration of stack ${stack}`;
+  const config = parseConfig(pulumi.runtime.allConfig(), source);
+  const spec = resolveEnvironment(config, source);
+  const dockerHost = resolveDockerHost();
+  const problems = hostProblems(spec, await hostMemoryMb(dockerHost));
+  if (problems.length > 0) throw new ConfigError(problems, source);
+
+  const { id, ...labels } = config.run ?? { id: stack, suite: 'none', branch: 'none', owner: 'none' };
+  const apiKey = new pulumi.Config().getSecret('llmApiKey') ?? pulumi.secret('');
+  const environment = new TestEnvironment('environment', {
+    spec,
+    dockerHost,
+    labels: { run: id, stack, ...labels },
+    ttlMinutes: config.ttlMinutes,
+    ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),
+  });
+  return environment.outputs;
+}
+
+async function hostMemoryMb(dockerHost: string): Promise<number> {
+  try {
+    const { MemTotal } = (await connectDocker(dockerHost).info()) as { MemTotal: number };
+    return MemTotal / mebibyte;
+  } catch (cause) {
+    throw new Error(
+      `no Docker Engine answers at ${dockerHost}: start it, or choose another with DOCKER_HOST or "docker context use" ` +
+        '("npm run doctor" shows the state of every piece)',
+      { cause },
+    );
+  }
+}

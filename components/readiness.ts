@@ -1,0 +1,166 @@
+import type Docker from 'dockerode';
+import { waitUntil } from '../engine/wait.js';
+
+/**
+ * How a service is asked whether it is ready: by a command inside its container (exit code 0), or by an HTTP
+ * request to its published port (any 2xx).
+ */
+export type Readiness =
+  { kind: 'exec'; command: readonly string[] } | { kind: 'http'; internalPort: number; path: string };
+
+const pollIntervalMs = 50;
+const requestTimeoutMs = 2_000;
+const logLines = 30;
+
+interface WaitForServiceArgs {
+  docker: Docker;
+  containerId: string;
+  service: string;
+  readiness: Readiness;
+  deadlineSeconds: number;
+}
+
+/**
+ * Waits until the service answers. Health checks report this too, but only at their next tick, 10 s apart.
+ * @throws Error as soon as the container exits, is OOM-killed, turns unhealthy or is gone, and at the deadline,
+ *   each with the container's last log lines.
+ */
+export async function waitForService(args: WaitForServiceArgs): Promise<void> {
+  const { docker, containerId, service, readiness } = args;
+  const container = docker.getContainer(containerId);
+  const over = new AbortController();
+  const ended = watchForEnd(docker, containerId, over.signal);
+  const answered =
+    readiness.kind === 'exec'
+      ? answersByExec(container, readiness.command, args.deadlineSeconds)
+      : answersByHttp(container, readiness, args.deadlineSeconds, over.signal);
+  try {
+    const cause = await Promise.race([ended, answered.then(() => undefined)]);
+    if (cause !== undefined) throw new Error(cause);
+  } catch (cause) {
+    // The exec breaks off when its container dies: the container's own end says more.
+    const end = await describeEnd(container);
+    const reason = end ?? messageOf(cause);
+    throw new Error(`${service} is not ready: ${reason}\n${await lastLogLines(container)}`, { cause });
+  } finally {
+    over.abort();
+    // Whichever lost the race ends by the abort; its error has no reader.
+    ended.catch(() => undefined);
+    answered.catch(() => undefined);
+  }
+}
+
+/** Resolves with the reason once the container can't become ready any more. */
+async function watchForEnd(docker: Docker, containerId: string, signal: AbortSignal): Promise<string> {
+  const container = docker.getContainer(containerId);
+  const events = (await docker.getEvents({
+    filters: { container: [containerId], event: ['die', 'destroy', 'health_status'] },
+    abortSignal: signal,
+  })) as NodeJS.ReadableStream & AsyncIterable<Buffer>;
+  // What happened before the subscription is not in the stream.
+  const before = await describeEnd(container);
+  if (before !== undefined) return before;
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the event only says: look
+  for await (const _event of events) {
+    const end = await describeEnd(container);
+    if (end !== undefined) return end;
+  }
+  throw new Error('the Docker Engine closed its event stream');
+}
+
+async function describeEnd(container: Docker.Container): Promise<string | undefined> {
+  let state: Docker.ContainerInspectInfo['State'];
+  try {
+    state = (await container.inspect()).State;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return 'its container was removed';
+    throw error;
+  }
+  if (state.OOMKilled) return `its container was OOM-killed (exit code ${state.ExitCode})`;
+  if (state.Status === 'exited' || state.Status === 'dead')
+    return `its container exited with code ${state.ExitCode}`;
+  if (state.Health?.Status === 'unhealthy') {
+    const last = state.Health.Log.at(-1);
+    return `its health check failed ${state.Health.FailingStreak} times: ${last?.Output.trim() ?? ''}`;
+  }
+  return undefined;
+}
+
+async function answersByExec(
+  container: Docker.Container,
+  command: readonly string[],
+  deadlineSeconds: number,
+): Promise<void> {
+  // The loop runs inside the container, with its own deadline: ending an exec's client doesn't end the exec.
+  const loop = 'until "$@" >/dev/null 2>&1; do sleep 0.05; done';
+  const exec = await container.exec({
+    Cmd: ['timeout', String(deadlineSeconds), 'sh', '-c', loop, 'sh', ...command],
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  const stream = await exec.start({});
+  let output = '';
+  stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await new Promise<void>((resolve, reject) => {
+    stream.on('end', resolve).on('error', reject);
+  });
+  const { ExitCode } = await exec.inspect();
+  if (ExitCode === 124 || ExitCode === 143) {
+    throw new Error(`"${command.join(' ')}" did not succeed within ${deadlineSeconds} s`);
+  }
+  if (ExitCode !== 0) throw new Error(`its probe ended with code ${ExitCode ?? 'unknown'}: ${output.trim()}`);
+}
+
+async function answersByHttp(
+  container: Docker.Container,
+  { internalPort, path }: Extract<Readiness, { kind: 'http' }>,
+  deadlineSeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { NetworkSettings } = await container.inspect();
+  const published = NetworkSettings.Ports[`${internalPort}/tcp`]?.[0];
+  if (published === undefined) throw new Error(`its port ${internalPort} is not published`);
+  const url = `http://127.0.0.1:${published.HostPort}${path}`;
+  await waitUntil(
+    () =>
+      fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) }).then(
+        async (response) => {
+          await response.body?.cancel();
+          return response.ok ? 'ok' : `HTTP ${response.status}`;
+        },
+        (error: unknown) =>
+          messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error),
+      ),
+    (answer) => answer === 'ok',
+    {
+      what: `GET ${path} on port ${internalPort}`,
+      deadlineMs: deadlineSeconds * 1000,
+      intervalMs: pollIntervalMs,
+      signal,
+    },
+  );
+}
+
+async function lastLogLines(container: Docker.Container): Promise<string> {
+  try {
+    const logs = await container.logs({ stdout: true, stderr: true, tail: logLines });
+    return `last log lines:\n${demultiplex(logs).trimEnd() || '(none)'}`;
+  } catch (error) {
+    return `no log lines to be had: ${messageOf(error)}`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Without a TTY the engine frames its output: 8 bytes (stream, length), then the text. */
+function demultiplex(frames: Buffer): string {
+  let text = '';
+  for (let offset = 0; offset + 8 <= frames.length;) {
+    const length = frames.readUInt32BE(offset + 4);
+    text += frames.toString('utf8', offset + 8, offset + 8 + length);
+    offset += 8 + length;
+  }
+  return text;
+}

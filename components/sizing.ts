@@ -1,0 +1,45 @@
+import Table from 'cli-table3';
+import type { EnvironmentSpec } from './config.js';
+import { profiles, serviceNames } from './services.js';
+
+/** Memory left to the host: the Docker Engine, the runner, one Pulumi process and the operating system. */
+export const hostReserveMb = 1024;
+
+/** One problem, with the table of who asks for what, when Σ(limits) is above the budget. */
+export function budgetProblems(spec: EnvironmentSpec): string[] {
+  if (spec.memoryMb <= spec.budgetMb) return [];
+  return [
+    `the services' memory limits sum up to ${String(spec.memoryMb)} MiB, the budget (rehearsal:budgetMb) is ${String(spec.budgetMb)} MiB: ` +
+      `lower limits or raise the budget\n${memoryTable(spec)}`,
+  ];
+}
+
+/**
+ * One problem, with the table of who asks for what, when the environment doesn't fit its host.
+ * @param hostMemoryMb the host's whole memory (MemTotal), in MiB.
+ */
+export function hostProblems(spec: EnvironmentSpec, hostMemoryMb: number): string[] {
+  const freeMb = hostMemoryMb - hostReserveMb;
+  if (spec.memoryMb <= freeMb) return [];
+  const smallMb = Object.values(profiles.small.services).reduce((sum, service) => sum + service.memoryMb, 0);
+  const remedy =
+    spec.profile !== 'small' && smallMb <= freeMb
+      ? `take a larger host or the profile small (${String(smallMb)} MiB): --profile small, or pulumi config set profile small`
+      : 'take a larger host';
+  return [
+    `the services' memory limits sum up to ${String(spec.memoryMb)} MiB, the Docker host has ${String(Math.floor(hostMemoryMb))} MiB ` +
+      `of which ${String(hostReserveMb)} MiB are kept for itself: ${remedy}\n${memoryTable(spec)}`,
+  ];
+}
+
+/** Who asks for what: a row per service, then the sum and the budget. Plain text, no colours. */
+export function memoryTable(spec: EnvironmentSpec): string {
+  const table = new Table({
+    head: ['service', 'MiB'],
+    colAligns: ['left', 'right'],
+    style: { head: [], border: [] },
+  });
+  for (const name of serviceNames) table.push([name, spec.services[name].memoryMb]);
+  table.push(['Σ(limits)', spec.memoryMb], ['budget', spec.budgetMb]);
+  return table.toString();
+}

@@ -1,0 +1,3 @@
+import { program } from './components/program.js';
+
+export default program;

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { waitUntil } from '../engine/wait.js';
+import { systemClock, waitUntil } from '../engine/wait.js';
 
 /**
  * How a service is asked whether it is ready: by a command inside its container (exit code 0), or by an HTTP
@@ -11,6 +11,7 @@ export type Readiness =
 const pollIntervalMs = 50;
 const requestTimeoutMs = 2_000;
 const logLines = 30;
+const settleMs = 1_000;
 
 interface WaitForServiceArgs {
   docker: Docker;
@@ -34,20 +35,26 @@ export async function waitForService(args: WaitForServiceArgs): Promise<void> {
     readiness.kind === 'exec'
       ? answersByExec(container, readiness.command, args.deadlineSeconds)
       : answersByHttp(container, readiness, args.deadlineSeconds, over.signal);
+  let end: string | undefined;
+  let cause: unknown;
   try {
-    const cause = await Promise.race([ended, answered.then(() => undefined)]);
-    if (cause !== undefined) throw new Error(cause);
-  } catch (cause) {
-    // The exec breaks off when its container dies: the container's own end says more.
-    const end = await describeEnd(container);
-    const reason = end ?? messageOf(cause);
-    throw new Error(`${service} is not ready: ${reason}\n${await lastLogLines(container)}`, { cause });
+    end = await Promise.race([ended, answered.then(() => undefined)]);
+    if (end === undefined) return;
+  } catch (error) {
+    cause = error;
+    // A probe breaks off a moment before the engine knows that its container died: that says more.
+    end = await Promise.race([ended, systemClock.sleep(settleMs).then(() => undefined)]).catch(
+      () => undefined,
+    );
   } finally {
     over.abort();
     // Whichever lost the race ends by the abort; its error has no reader.
     ended.catch(() => undefined);
     answered.catch(() => undefined);
   }
+  throw new Error(`${service} is not ready: ${end ?? messageOf(cause)}\n${await lastLogLines(container)}`, {
+    cause,
+  });
 }
 
 /** Resolves with the reason once the container can't become ready any more. */
@@ -77,6 +84,7 @@ async function describeEnd(container: Docker.Container): Promise<string | undefi
     throw error;
   }
   if (state.OOMKilled) return `its container was OOM-killed (exit code ${state.ExitCode})`;
+  if (state.Status === 'removing') return 'its container was removed';
   if (state.Status === 'exited' || state.Status === 'dead')
     return `its container exited with code ${state.ExitCode}`;
   if (state.Health?.Status === 'unhealthy') {

@@ -1,0 +1,77 @@
+import { execa } from 'execa';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { isReachable } from './downloads.js';
+import { canInstallPackages, findOnPath, installPackages } from './machine.js';
+import { type Found } from './pieces.js';
+
+const downloadSite = 'https://cdn.playwright.dev/';
+const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
+export interface Browser extends Found {
+  path: string;
+}
+
+/** A Chromium for the suites that look at pages: an installed one, else Playwright's, else Debian's. */
+export async function ensureBrowser(update: (detail: string) => void): Promise<Browser> {
+  const found = await installedBrowser();
+  if (found !== undefined) return found;
+  let reason = `${downloadSite} can't be reached`;
+  if (await isReachable(downloadSite)) {
+    update('downloading Chromium');
+    try {
+      const cli = path.join(
+        path.dirname(createRequire(import.meta.url).resolve('playwright-core/package.json')),
+        'cli.js',
+      );
+      await execa(process.execPath, [cli, 'install', 'chromium'], { stdin: 'ignore' });
+      return {
+        way: 'official',
+        version: await versionOf(chromium.executablePath()),
+        path: chromium.executablePath(),
+      };
+    } catch (error) {
+      reason = `Playwright's download failed: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  if (!canInstallPackages()) {
+    throw new Error(
+      `No browser for the suites (${reason}): install Chromium or Google Chrome, or run this as root on a machine with apt`,
+    );
+  }
+  update(`${reason}; installing Debian's chromium with apt`);
+  await installPackages(['chromium']);
+  const installed = await installedBrowser();
+  if (installed === undefined)
+    throw new Error(
+      "apt installed chromium, but it can't be started: install Chromium or Google Chrome by hand",
+    );
+  return { ...installed, way: 'fallback', detail: reason };
+}
+
+export async function installedBrowser(): Promise<Browser | undefined> {
+  for (const command of commands) {
+    const file = findOnPath(command);
+    if (file === undefined) continue;
+    const version = await tryVersion(file);
+    if (version !== undefined) return { way: 'installed', version, path: file };
+  }
+  const own = chromium.executablePath();
+  const version = existsSync(own) ? await tryVersion(own) : undefined;
+  return version === undefined ? undefined : { way: 'installed', version, path: own };
+}
+
+async function tryVersion(file: string): Promise<string | undefined> {
+  try {
+    return await versionOf(file);
+  } catch {
+    return undefined;
+  }
+}
+
+async function versionOf(file: string): Promise<string> {
+  const { stdout } = await execa(file, ['--version'], { stdin: 'ignore' });
+  return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim();
+}

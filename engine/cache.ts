@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { lock } from 'proper-lockfile';
+
+/** Where this user's builds and downloads are kept, outside every checkout. `REHEARSAL_CACHE` moves it. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.REHEARSAL_CACHE) return path.resolve(env.REHEARSAL_CACHE);
+  return path.join(env.XDG_CACHE_HOME ? env.XDG_CACHE_HOME : path.join(homedir(), '.cache'), 'rehearsal');
+}
+
+/**
+ * Runs `work` while no other process does the same for this folder. The lock of a killed holder expires
+ * after 20 s.
+ */
+export async function underLock<T>(folder: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
+  await mkdir(folder, { recursive: true });
+  const options = { lockfilePath: path.join(folder, 'set-up.lock'), stale: 20_000, update: 5_000 };
+  const release = await lock(folder, options).catch(async (error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ELOCKED')) throw error;
+    onWait();
+    return lock(folder, {
+      ...options,
+      retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
+    });
+  });
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+interface CachedFolder {
+  folder: string;
+  /** Whether the folder holds what it should. Also asked about a fresh build, before it is put in place. */
+  isGood: (folder: string) => Promise<boolean>;
+  /** Fills the empty folder that it is given. */
+  build: (folder: string) => Promise<void>;
+}
+
+/**
+ * Builds in a folder beside the place and renames, so that what stands in the cache is never half a build.
+ * The caller holds the cache's lock.
+ * @returns whether it had to be built.
+ * @throws Error when a fresh build isn't good either, and whatever `build` throws.
+ */
+export async function ensureCached({ folder, isGood, build }: CachedFolder): Promise<boolean> {
+  if (await isGood(folder)) return false;
+  const parent = path.dirname(folder);
+  await mkdir(parent, { recursive: true });
+  const prefix = `${path.basename(folder)}.part-`;
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(prefix)) await rm(path.join(parent, name), { recursive: true });
+  }
+  const part = await mkdtemp(path.join(parent, prefix));
+  try {
+    await build(part);
+    if (!(await isGood(part)))
+      throw new Error(`${folder}: what was just built there does not pass its own check`);
+    await rm(folder, { recursive: true, force: true });
+    await rename(part, folder);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+  return true;
+}
+
+export async function sha256OfFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}

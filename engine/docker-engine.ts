@@ -1,0 +1,90 @@
+import { execa } from 'execa';
+import path from 'node:path';
+import { startDaemon } from './daemon.js';
+import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
+import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
+
+export interface DockerFacts {
+  host: string;
+  /** Server version, or why it doesn't answer. */
+  answer: { version: string } | { problem: string };
+  isRoot: boolean;
+  canInstallPackages: boolean;
+  hasDockerd: boolean;
+  isSystemdInit: boolean;
+}
+
+export type DockerDecision =
+  | { kind: 'use'; version: string }
+  | { kind: 'start'; install: boolean; systemd: boolean }
+  | { kind: 'refuse'; message: string };
+
+/** What to do about the Docker Engine on a machine with these facts. */
+export function decideDocker(facts: DockerFacts): DockerDecision {
+  if ('version' in facts.answer) return { kind: 'use', version: facts.answer.version };
+  const problem = `Docker Engine at ${facts.host} does not answer (${facts.answer.problem})`;
+  if (facts.host !== defaultDockerHost) {
+    return {
+      kind: 'refuse',
+      message: `${problem}: start it, or point DOCKER_HOST or "docker context use" to one that runs`,
+    };
+  }
+  if (!facts.isRoot) {
+    const remedy = facts.hasDockerd
+      ? 'start it ("sudo systemctl start docker") and make sure that you may use it (group "docker")'
+      : 'install Docker Engine (https://docs.docker.com/engine/install), or run this as root on a machine with apt';
+    return { kind: 'refuse', message: `${problem}: ${remedy}` };
+  }
+  if (!facts.hasDockerd && !facts.canInstallPackages) {
+    return {
+      kind: 'refuse',
+      message: `${problem}, and without apt it can't be installed from here: install Docker Engine (https://docs.docker.com/engine/install)`,
+    };
+  }
+  return { kind: 'start', install: !facts.hasDockerd, systemd: facts.isSystemdInit };
+}
+
+export async function dockerFacts(host: string = resolveDockerHost()): Promise<DockerFacts> {
+  return {
+    host,
+    answer: await askVersion(host),
+    isRoot: isRoot(),
+    canInstallPackages: canInstallPackages(),
+    hasDockerd: findOnPath('dockerd') !== undefined,
+    isSystemdInit: isSystemdInit(),
+  };
+}
+
+async function askVersion(host: string): Promise<DockerFacts['answer']> {
+  try {
+    const { Version } = await connectDocker(host).version();
+    return { version: Version };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Folder of the log and the record of a daemon that the set-up starts. */
+export const daemonFolder = (cache: string): string => path.join(cache, 'dockerd');
+
+/** @throws Error when there is none and none may be started; its message is the remedy. */
+export async function ensureDocker(
+  cache: string,
+  update: (detail: string) => void,
+): Promise<{ host: string; version: string; started: boolean }> {
+  const facts = await dockerFacts();
+  const decision = decideDocker(facts);
+  if (decision.kind === 'refuse') throw new Error(decision.message);
+  if (decision.kind === 'use') return { host: facts.host, version: decision.version, started: false };
+  if (decision.install) {
+    update('installing docker.io with apt');
+    await installPackages(['docker.io', 'iptables']);
+  }
+  update('starting dockerd');
+  if (decision.systemd) await execa('systemctl', ['start', 'docker']);
+  else await startDaemon({ folder: daemonFolder(cache), host: facts.host, dockerdArguments: [] });
+  const answer = await askVersion(facts.host);
+  if ('problem' in answer)
+    throw new Error(`Docker Engine was started but does not answer at ${facts.host}: ${answer.problem}`);
+  return { host: facts.host, version: answer.version, started: true };
+}

@@ -1,0 +1,98 @@
+import { execa } from 'execa';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { findOnPath } from './machine.js';
+
+const goFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), 'go');
+
+interface GoBuild {
+  /** Folder under `engine/go` whose go.mod and go.sum pin every module. */
+  module: 'pulumi' | 'language-host';
+  /** Import path of the command. */
+  command: string;
+  /** File to write. */
+  output: string;
+  ldflags: string;
+  update: (detail: string) => void;
+}
+
+/**
+ * Builds a Go command from the modules that its go.sum pins. Go's own caches make an interrupted build resume.
+ * @throws Error that says which Go is needed, or with the end of the compiler's output.
+ */
+export async function goBuild({ module, command, output, ldflags, update }: GoBuild): Promise<void> {
+  const cwd = path.join(goFolder, module);
+  await requireGo(cwd);
+  const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' };
+
+  let downloads = 0;
+  const list = execa('go', ['list', '-deps', command], { cwd, env, stdin: 'ignore' });
+  const counted = countLines(list.stderr, () => {
+    downloads += 1;
+    update(`${downloads} Go modules downloaded`);
+  });
+  const packages = (await list).stdout.split('\n').length;
+  await counted;
+
+  let compiled = 0;
+  const build = execa(
+    'go',
+    ['build', '-v', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${ldflags}`, '-o', output, command],
+    {
+      cwd,
+      env,
+      stdin: 'ignore',
+    },
+  );
+  const shown = countLines(build.stderr, (line) => {
+    if (line.startsWith('go: ')) return;
+    compiled += 1;
+    update(`${compiled} of at most ${packages} Go packages compiled`);
+  });
+  await build;
+  await shown;
+}
+
+async function countLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: stream })) onLine(line);
+}
+
+/** The Go release that a module asks for, such as `1.25.11`. */
+async function requiredGo(cwd: string): Promise<string> {
+  const goMod = await readFile(path.join(cwd, 'go.mod'), 'utf8');
+  const version = /^go (\S+)$/m.exec(goMod)?.[1];
+  if (version === undefined) throw new Error(`${path.join(cwd, 'go.mod')} names no Go version`);
+  return version;
+}
+
+async function requireGo(cwd: string): Promise<void> {
+  const required = await requiredGo(cwd);
+  const problem = await goProblem(cwd, required);
+  if (problem !== undefined) throw new Error(problem);
+}
+
+async function goProblem(cwd: string, required: string): Promise<string | undefined> {
+  const remedy = `install Go ${required} or newer (https://go.dev/dl), or the Pulumi CLI itself (https://www.pulumi.com/docs/install)`;
+  if (findOnPath('go') === undefined) {
+    return `The Pulumi CLI is neither installed nor can it be downloaded, and without Go it can't be built: ${remedy}`;
+  }
+  // Asked in the module's folder, Go 1.21 and newer fetch the toolchain that go.mod names, where they may.
+  const { exitCode, stdout, stderr } = await execa('go', ['env', 'GOVERSION'], { cwd, reject: false });
+  const found = /^go(\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1];
+  if (exitCode === 0 && found !== undefined && isAtLeast(found, required)) return undefined;
+  const reason = exitCode === 0 ? `Go ${found ?? stdout} is too old` : stderr;
+  return `The Pulumi CLI can't be built here (${reason}): ${remedy}`;
+}
+
+/** Compares dotted versions number by number. */
+export function isAtLeast(version: string, required: string): boolean {
+  const wanted = required.split('.').map(Number);
+  const parts = version.split('.').map(Number);
+  for (const [index, want] of wanted.entries()) {
+    const have = parts[index] ?? 0;
+    if (have !== want) return have > want;
+  }
+  return true;
+}

@@ -1,0 +1,223 @@
+import type Docker from 'dockerode';
+import { execa } from 'execa';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { pack } from 'tar-stream';
+import {
+  appFolder,
+  baseFolder,
+  filesOf,
+  imageRecipes,
+  imageReference,
+  localBaseReference,
+  type ImageName,
+  type LocalBase,
+} from '../images/manifest.js';
+import { canInstallPackages, findOnPath, installPackages } from './machine.js';
+import { type Found } from './pieces.js';
+import { checkout } from './state.js';
+
+export const imageSourceLabel = 'rehearsal.image.source';
+const registryTimeoutMs = 5_000;
+const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+
+/** Builds service images through the Engine's own API. What several images need is made once. */
+export class ImageBuilder {
+  private registry: Promise<boolean> | undefined;
+  private bundles: Promise<unknown> | undefined;
+  private readonly bases = new Map<LocalBase, Promise<string>>();
+
+  constructor(private readonly docker: Docker) {}
+
+  /** @throws Error that names the image, with the end of the build's output. */
+  async ensure(name: ImageName, update: (detail: string) => void): Promise<Found> {
+    const reference = imageReference(name);
+    const version = reference.slice(reference.indexOf(':') + 1);
+    if (await imageExists(this.docker, reference)) return { way: 'installed', version };
+    const recipe = imageRecipes[name];
+    if (recipe.bundle !== undefined) await (this.bundles ??= buildBundles());
+    let reason = `the Docker Engine can't reach the registry of ${recipe.officialBase}`;
+    if (await (this.registry ??= this.reachesRegistry(recipe.officialBase))) {
+      try {
+        update(`pulling ${recipe.officialBase}`);
+        await this.pull(recipe.officialBase, update);
+        await this.build(name, 'official', recipe.officialBase, update);
+        return { way: 'official', version };
+      } catch (error) {
+        reason = `the official image could not be used: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    }
+    update('waiting for the Debian base');
+    const base = await this.localBase(recipe.localBase, update);
+    await this.build(name, 'fallback', base, update);
+    return { way: 'fallback', version, detail: reason };
+  }
+
+  /** Asks the Engine, because it is the one that pulls. */
+  private async reachesRegistry(image: string): Promise<boolean> {
+    try {
+      await this.docker.getImage(image).distribution({ abortSignal: AbortSignal.timeout(registryTimeoutMs) });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private async pull(image: string, update: (detail: string) => void): Promise<void> {
+    if (await imageExists(this.docker, image)) return;
+    await this.follow(await this.docker.pull(image), update);
+  }
+
+  private async build(
+    name: ImageName,
+    source: 'official' | 'fallback',
+    base: string,
+    update: (detail: string) => void,
+  ): Promise<void> {
+    const { folder, bundle } = imageRecipes[name];
+    const files = filesOf(folder).map((file) => ({ name: file, source: path.join(folder, file) }));
+    if (bundle !== undefined) files.push({ name: `dist/${path.basename(bundle)}`, source: bundle });
+    const proxies = proxyVariables.flatMap((key) =>
+      process.env[key] ? [[key, process.env[key]] as const] : [],
+    );
+    try {
+      await this.buildFrom(
+        files,
+        {
+          t: imageReference(name),
+          dockerfile: source === 'official' ? 'Dockerfile' : 'Dockerfile.debian',
+          buildargs: { BASE: base, ...Object.fromEntries(proxies) },
+          labels: { [imageSourceLabel]: source },
+        },
+        update,
+      );
+    } catch (cause) {
+      throw new Error(
+        `Image ${name} could not be built: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  private localBase(base: LocalBase, update: (detail: string) => void): Promise<string> {
+    const known = this.bases.get(base);
+    if (known !== undefined) return known;
+    const made = base === 'base' ? this.ensureDebian(update) : this.ensureNode(update);
+    this.bases.set(base, made);
+    return made;
+  }
+
+  private async ensureDebian(update: (detail: string) => void): Promise<string> {
+    const reference = localBaseReference('base');
+    if (await imageExists(this.docker, reference)) return reference;
+    if (findOnPath('mmdebstrap') === undefined) {
+      if (!canInstallPackages()) {
+        throw new Error(
+          'Service images can neither be pulled nor built: let the Docker Engine reach its registry, or run this as root on a machine with apt',
+        );
+      }
+      update('installing mmdebstrap with apt');
+      await installPackages(['mmdebstrap', 'debian-archive-keyring']);
+    }
+    const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-base-'));
+    try {
+      const archive = path.join(folder, 'base.tar');
+      update('making a Debian base with mmdebstrap');
+      await execa('sh', [path.join(baseFolder(), 'build.sh')], {
+        stdin: 'ignore',
+        stdout: { file: archive },
+      });
+      update('importing the Debian base');
+      const [repo, tag] = reference.split(':');
+      const output: NodeJS.ReadableStream = await this.docker.importImage(createReadStream(archive), {
+        repo,
+        tag,
+        changes: `LABEL ${imageSourceLabel}=fallback`,
+      });
+      await this.follow(output, update);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    return reference;
+  }
+
+  private async ensureNode(update: (detail: string) => void): Promise<string> {
+    const reference = localBaseReference('node');
+    if (await imageExists(this.docker, reference)) return reference;
+    const base = await this.localBase('base', update);
+    update("adding the host's Node to the Debian base");
+    const files = [
+      { name: 'Dockerfile.node', source: path.join(baseFolder(), 'Dockerfile.node') },
+      { name: 'node', source: process.execPath },
+    ];
+    const options = {
+      t: reference,
+      dockerfile: 'Dockerfile.node',
+      buildargs: { BASE: base },
+      labels: { [imageSourceLabel]: 'fallback' },
+    };
+    await this.buildFrom(files, options, update);
+    return reference;
+  }
+
+  private async buildFrom(
+    files: { name: string; source: string }[],
+    options: Docker.ImageBuildOptions,
+    update: (detail: string) => void,
+  ): Promise<void> {
+    const archive = pack();
+    const filling = (async () => {
+      for (const { name, source } of files) {
+        const { mode } = await stat(source);
+        archive.entry({ name, mode: mode & 0o777 }, await readFile(source));
+      }
+      archive.finalize();
+    })();
+    const [output] = await Promise.all([
+      this.docker.buildImage(archive.pipe(new PassThrough()), { ...options, forcerm: true }),
+      filling,
+    ]);
+    await this.follow(output, update);
+  }
+
+  private async follow(output: NodeJS.ReadableStream, update: (detail: string) => void): Promise<void> {
+    const tail: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      let failure: string | undefined;
+      this.docker.modem.followProgress(
+        output,
+        (error) => {
+          if (error === null && failure === undefined) resolve();
+          else reject(new Error([failure ?? error?.message, ...tail.slice(-20)].join('\n')));
+        },
+        (event: { stream?: string; status?: string; progress?: string; error?: string }) => {
+          failure ??= event.error;
+          const line = (event.stream ?? [event.status, event.progress].filter(Boolean).join(' ')).trim();
+          if (line === '') return;
+          tail.push(line);
+          update(line.split('\n').at(-1) ?? line);
+        },
+      );
+    });
+  }
+}
+
+export async function imageExists(docker: Docker, reference: string): Promise<boolean> {
+  try {
+    await docker.getImage(reference).inspect();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return false;
+    throw error;
+  }
+}
+
+function buildBundles(): Promise<unknown> {
+  return execa('npm', ['run', 'build', '-w', path.relative(checkout, appFolder())], {
+    cwd: checkout,
+    stdin: 'ignore',
+  });
+}

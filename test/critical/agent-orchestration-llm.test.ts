@@ -1,0 +1,233 @@
+import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { ask, openChat, problemsOf } from './support/chat.js';
+import { closeConnections } from './support/connection.js';
+import { deadlines, testTimeoutMs } from './support/deadlines.js';
+import { environment } from './support/environment.js';
+import { send } from './support/http.js';
+import { complete, streamText, tryToComplete, type Conversation } from './support/llm.js';
+import { expectNone, type ExpectedEvent } from './support/order.js';
+import { expectedFailure, expectedRun, type ToolCall } from './support/runs.js';
+import { closeDatabase, runRows } from './support/sql.js';
+import { expectMessages, expectStored } from './support/stored.js';
+import { createUsers, type User } from './support/users.js';
+
+afterEach(closeConnections);
+afterAll(closeDatabase);
+
+interface Question {
+  input: string;
+  calls?: ToolCall[];
+  content: string;
+}
+
+/** All users ask at once, each a question of its own, in a thread that starts with `before`. */
+async function everybodyAsks(questionOf: (user: User) => Question, before: string[] = []): Promise<void> {
+  const users = await createUsers();
+  const problems = await Promise.all(
+    users.map(async (user) => {
+      const chat = await openChat(user);
+      const history: [role: 'user' | 'assistant', content: string][] = [];
+      for (const input of before) {
+        await ask(chat, input);
+        history.push(['user', input], ['assistant', `You said: ${input}`]);
+      }
+      const question = questionOf(user);
+      const { input, content, calls = [] } = question;
+      const { runId, events } = await ask(chat, input);
+      await expectStored(chat, runId, { status: 'completed', error: null, steps: calls.length + 1, content });
+      await expectMessages(chat, [...history, ['user', input], ['assistant', content]]);
+      return problemsOf(chat, events, expectedRun(question));
+    }),
+  );
+  expectNone(problems.flat());
+}
+
+test(
+  'a message without a tool is one call to the LLM, stored and answered to its own user',
+  () =>
+    everybodyAsks(({ label, userId }) => {
+      const input = `hello from ${label}, ${userId}`;
+      return { input, content: `You said: ${input}` };
+    }),
+  testTimeoutMs,
+);
+
+test(
+  "the calculator's result goes back to the LLM and into the answer",
+  () =>
+    everybodyAsks(({ index }) => ({
+      input: `calculate (${String(index)} + 2) * 10 - 8 / 4`,
+      calls: [{ tool: 'calculator', end: { ok: true } }],
+      content: `The result is ${String((index + 2) * 10 - 2)}.`,
+    })),
+  testTimeoutMs,
+);
+
+test(
+  "the message search finds the thread's own messages and nobody else's",
+  () =>
+    everybodyAsks(
+      () => ({
+        // Every user's thread has the word; a search beyond the own thread would find more.
+        input: 'search for pomegranates',
+        calls: [{ tool: 'search_messages', end: { ok: true } }],
+        content: 'I found 2 messages.',
+      }),
+      ['pomegranates are red', 'pears are green'],
+    ),
+  testTimeoutMs,
+);
+
+test(
+  'a tool that does not exist and arguments that make no sense are told to the LLM, and the run goes on',
+  async () => {
+    const problems = await Promise.all(
+      (await createUsers()).map(async (user) => {
+        const chat = await openChat(user);
+        const { events: unknown } = await ask(chat, '[llm:unknown-tool] please');
+        const { events: nonsense } = await ask(chat, 'calculate 1 + * (');
+        const rows = await runRows(chat.threadId);
+        expect(rows.map(({ status, error, steps }) => ({ status, error, steps }))).toEqual([
+          { status: 'completed', error: null, steps: 2 },
+          { status: 'completed', error: null, steps: 2 },
+        ]);
+        const refusedCall = (input: string, call: Record<string, unknown>): ExpectedEvent[] => [
+          { type: 'agent_started', agent: 'assistant', data: { input } },
+          { type: 'agent_thinking', agent: 'assistant', data: { step: 1 } },
+          { type: 'tool_executing', agent: 'assistant', data: call },
+          { type: 'tool_completed', agent: 'assistant', data: { ...call, ok: false } },
+          { type: 'agent_thinking', agent: 'assistant', data: { step: 2 } },
+          { type: 'agent_completed', agent: 'assistant', data: { steps: 2 } },
+        ];
+        return [
+          ...problemsOf(chat, unknown, refusedCall('[llm:unknown-tool] please', {})),
+          ...problemsOf(chat, nonsense, refusedCall('calculate 1 + * (', { tool: 'calculator' })),
+        ];
+      }),
+    );
+    expectNone(problems.flat());
+  },
+  testTimeoutMs,
+);
+
+test(
+  'an LLM that calls tools without end is stopped at the step limit',
+  async () => {
+    const input = '[llm:loop] for ever';
+    const outcomes = await Promise.all(
+      (await createUsers()).map(async (user) => {
+        const chat = await openChat(user);
+        const { runId, events } = await ask(chat, input);
+        const steps = events.filter(({ type }) => type === 'agent_thinking').length;
+        const expected: ExpectedEvent[] = [
+          { type: 'agent_started', agent: 'assistant', data: { input } },
+          ...Array.from({ length: steps }, (_, index): ExpectedEvent[] => [
+            { type: 'agent_thinking', agent: 'assistant', data: { step: index + 1 } },
+            { type: 'tool_executing', agent: 'assistant' },
+            { type: 'tool_completed', agent: 'assistant' },
+          ]).flat(),
+          { type: 'agent_failed', agent: 'assistant', data: { error: 'step_limit' } },
+        ];
+        await expectStored(chat, runId, { status: 'failed', error: 'step_limit', steps, content: null });
+        await expectMessages(chat, [['user', input]]);
+        return { steps, problems: problemsOf(chat, events, expected) };
+      }),
+    );
+    expectNone(outcomes.flatMap(({ problems }) => problems));
+    const limits = new Set(outcomes.map(({ steps }) => steps));
+    expect({ limits: [...limits], oneForAll: limits.size === 1 }).toMatchObject({ oneForAll: true });
+    expect(Math.min(...limits)).toBeGreaterThan(1);
+  },
+  testTimeoutMs,
+);
+
+const llmFaults = [
+  { input: '[llm:error] please', error: 'llm_error', deadlineMs: deadlines.runMs },
+  { input: '[llm:garbage] please', error: 'llm_invalid_response', deadlineMs: deadlines.runMs },
+  { input: '[llm:hang] please', error: 'llm_timeout', deadlineMs: deadlines.hangingRunMs },
+];
+
+test(
+  'an LLM that errors, hangs or talks garbage fails its own run with its own code, and nothing else',
+  async () => {
+    const problems = await Promise.all(
+      (await createUsers()).flatMap((user) =>
+        llmFaults.map(async ({ input, error, deadlineMs }) => {
+          const chat = await openChat(user);
+          const { runId, events } = await ask(chat, input, { deadlineMs });
+          await expectStored(chat, runId, { status: 'failed', error, steps: 1, content: null });
+          await expectMessages(chat, [['user', input]]);
+
+          const after = 'are you still there?';
+          const { runId: nextId, events: next } = await ask(chat, after);
+          const content = `You said: ${after}`;
+          await expectStored(chat, nextId, { status: 'completed', error: null, steps: 1, content });
+          await expectMessages(chat, [
+            ['user', input],
+            ['user', after],
+            ['assistant', content],
+          ]);
+          return [
+            ...problemsOf(chat, events, expectedFailure(input, error)),
+            ...problemsOf(chat, next, expectedRun({ input: after, content })),
+          ];
+        }),
+      ),
+    );
+    expectNone(problems.flat());
+    const { backendUrl, llmUrl, authUrl } = environment.endpoints;
+    for (const url of [backendUrl, llmUrl, authUrl]) {
+      expect(await send('GET', `${url}/health`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+    }
+  },
+  testTimeoutMs,
+);
+
+const calculator = {
+  type: 'function',
+  function: {
+    name: 'calculator',
+    description: 'Evaluates an arithmetic expression',
+    parameters: { type: 'object', properties: { expression: { type: 'string' } }, required: ['expression'] },
+  },
+};
+
+test(
+  'the stand-in LLM speaks the OpenAI protocol and gives the same answer to the same question',
+  async () => {
+    const { llmUrl } = environment.endpoints;
+    expect(await send('GET', `${llmUrl}/v1/models`)).toMatchObject({
+      status: 200,
+      body: { object: 'list', data: [{ id: 'stand-in', object: 'model' }] },
+    });
+    await Promise.all(
+      Array.from({ length: environment.userCount }, async (_, index) => {
+        const question = `what is ${String(index)}?`;
+        const conversation: Conversation = { messages: [{ role: 'user', content: question }] };
+        const text = {
+          finish_reason: 'stop',
+          message: { role: 'assistant', content: `You said: ${question}` },
+        };
+        expect(await complete(conversation)).toMatchObject(text);
+        expect(await complete(conversation)).toMatchObject(text);
+        expect(await streamText(conversation)).toEqual({ text: text.message.content, finishReason: 'stop' });
+
+        const expression = `${String(index)} + 1`;
+        const sum: Conversation = {
+          messages: [{ role: 'user', content: `calculate ${expression}` }],
+          tools: [calculator],
+        };
+        const call = await complete(sum);
+        expect(call.finish_reason).toBe('tool_calls');
+        const calls = (call.message.tool_calls ?? []).map(({ function: { name, arguments: json } }) => ({
+          name,
+          arguments: JSON.parse(json) as unknown,
+        }));
+        expect(calls).toEqual([{ name: 'calculator', arguments: { expression } }]);
+      }),
+    );
+    const failing: Conversation = { messages: [{ role: 'user', content: '[llm:error]' }] };
+    expect(await tryToComplete(failing)).toMatchObject({ status: 500 });
+  },
+  testTimeoutMs,
+);

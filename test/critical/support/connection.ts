@@ -1,0 +1,250 @@
+import WebSocket, { type RawData } from 'ws';
+import { z } from 'zod';
+import { waitUntil } from '../../../engine/wait.js';
+import { deadlines } from './deadlines.js';
+import { workerCount } from './backend.js';
+import { environment } from './environment.js';
+import { agentEventSchema, describeEvents, isEventFrame, type ReceivedEvent } from './events.js';
+import { recordLatencies } from './latencies.js';
+import type { User } from './users.js';
+
+const replySchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ready'), userId: z.uuid(), worker: z.int() }),
+  z.strictObject({ type: z.literal('subscribed'), threadId: z.uuid(), lastSeq: z.int().nonnegative() }),
+  z.strictObject({ type: z.literal('accepted'), threadId: z.uuid(), messageId: z.uuid(), runId: z.uuid() }),
+  z.strictObject({
+    type: z.literal('error'),
+    error: z.string(),
+    message: z.string().optional(),
+    threadId: z.string().optional(),
+  }),
+]);
+type Reply = z.infer<typeof replySchema>;
+type ReplyOf<Type extends Reply['type']> = Extract<Reply, { type: Type }>;
+
+export interface Closure {
+  code: number;
+  reason: string;
+  /** This process's clock, milliseconds since the epoch. */
+  atMs: number;
+}
+
+const intervalMs = 10;
+const attemptsPerWorker = 20;
+const open = new Set<Connection>();
+
+/** One WebSocket to the backend, and everything that came in on it in the order of its arrival. */
+export class Connection {
+  readonly events: ReceivedEvent[] = [];
+  /** Frames that are neither an event nor a reply as documented. */
+  readonly malformed: string[] = [];
+  closure: Closure | undefined;
+  /** The number of the worker at the other end, once authenticated. */
+  worker: number | undefined;
+  private readonly replies: Reply[] = [];
+  /** Per thread, the last event that was history when the subscription began. */
+  private readonly lastOfHistory = new Map<string, number>();
+
+  private constructor(
+    /** `user 3`, for messages. */
+    readonly label: string,
+    private readonly socket: WebSocket,
+  ) {
+    open.add(this);
+    socket.on('message', (data, isBinary) => {
+      this.receive(data, isBinary, performance.timeOrigin + performance.now());
+    });
+    socket.on('close', (code, reason) => {
+      this.closure = { code, reason: reason.toString(), atMs: Date.now() };
+      open.delete(this);
+      recordLatencies(this.liveEvents());
+    });
+  }
+
+  /** A connection that hasn't said who it is. */
+  static async dial(label: string): Promise<Connection> {
+    const url = environment.endpoints.backendWebSocketUrl;
+    const socket = new WebSocket(url, { handshakeTimeout: deadlines.replyMs, perMessageDeflate: false });
+    const connection = new Connection(label, socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.on('error', (cause) => {
+        reject(new Error(`${label}: no WebSocket at ${url}`, { cause }));
+      });
+    });
+    return connection;
+  }
+
+  private receive(data: RawData, isBinary: boolean, receivedAt: number): void {
+    const text = isBinary ? '(binary)' : (data as Buffer).toString('utf8');
+    let frame: unknown;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      this.malformed.push(`${this.label}: a frame that isn't JSON: ${text.slice(0, 200)}`);
+      return;
+    }
+    const event = agentEventSchema.safeParse(frame);
+    if (event.success) {
+      this.events.push({ ...event.data, receivedAt });
+      return;
+    }
+    const reply = replySchema.safeParse(frame);
+    if (reply.success) {
+      this.replies.push(reply.data);
+      return;
+    }
+    const { issues } = isEventFrame(frame as { type?: unknown }) ? event.error : reply.error;
+    const problems = issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+    this.malformed.push(
+      `${this.label}: a frame that docs/application.md doesn't have (${problems}): ${text}`,
+    );
+  }
+
+  private liveEvents(): ReceivedEvent[] {
+    return this.events.filter(({ threadId, seq }) => {
+      const last = this.lastOfHistory.get(threadId);
+      return last !== undefined && seq > last;
+    });
+  }
+
+  /** Sends an object as JSON, anything else as it is. */
+  send(frame: object | string | Buffer): void {
+    this.socket.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame));
+  }
+
+  /** The next frame that isn't an event, which has to be a `type`. */
+  async reply<Type extends Reply['type']>(type: Type): Promise<ReplyOf<Type>> {
+    const [reply] = await this.until(`a "${type}" frame`, () => this.replies.splice(0, 1), {
+      predicate: (taken) => taken.length === 1,
+      deadlineMs: deadlines.replyMs,
+    });
+    if (reply?.type !== type) {
+      throw new Error(`${this.label}: expected a "${type}" frame, got ${JSON.stringify(reply)}`);
+    }
+    return reply as ReplyOf<Type>;
+  }
+
+  /** @returns the id of the user whom the token names. */
+  async authenticate(token: string): Promise<string> {
+    this.send({ type: 'authenticate', token });
+    const { userId, worker } = await this.reply('ready');
+    this.worker = worker;
+    return userId;
+  }
+
+  /** @returns the thread's last `seq` at that moment. */
+  async subscribe(threadId: string, afterSeq?: number): Promise<number> {
+    this.send({ type: 'subscribe', threadId, ...(afterSeq === undefined ? {} : { afterSeq }) });
+    const reply = await this.reply('subscribed');
+    if (reply.threadId !== threadId) {
+      throw new Error(`${this.label}: subscribed to ${threadId}, the answer names ${reply.threadId}`);
+    }
+    this.lastOfHistory.set(threadId, reply.lastSeq);
+    return reply.lastSeq;
+  }
+
+  ofRun(runId: string): ReceivedEvent[] {
+    return this.events.filter((event) => event.runId === runId);
+  }
+
+  /** Waits for an event of the run and returns what came of the run so far. */
+  untilEvent(
+    runId: string,
+    what: string,
+    isIt: (event: ReceivedEvent) => boolean,
+    deadlineMs = deadlines.runMs,
+  ): Promise<ReceivedEvent[]> {
+    return this.until(`${what} of run ${runId}`, () => this.ofRun(runId), {
+      predicate: (events) => events.some(isIt),
+      deadlineMs,
+    });
+  }
+
+  /** Waits for the last event of the run, which `agent` answers, and returns all of the run. */
+  untilEnd(runId: string, agent = 'assistant', deadlineMs = deadlines.runMs): Promise<ReceivedEvent[]> {
+    const isLast = (event: ReceivedEvent): boolean =>
+      event.agent === agent && (event.type === 'agent_completed' || event.type === 'agent_failed');
+    return this.untilEvent(runId, 'agent_completed or agent_failed', isLast, deadlineMs);
+  }
+
+  /** Waits until the server has closed the connection. */
+  async untilClosed(deadlineMs = deadlines.replyMs): Promise<Closure> {
+    const closure = await waitUntil(
+      () => Promise.resolve(this.closure),
+      (value) => value !== undefined,
+      { what: `${this.label}: the server closes the connection`, deadlineMs, intervalMs },
+    );
+    return closure as Closure;
+  }
+
+  /** Returns when everything has arrived that the server had sent before. */
+  async drain(): Promise<void> {
+    let answered = false;
+    this.socket.once('pong', () => {
+      answered = true;
+    });
+    this.socket.ping();
+    await this.until('a pong', () => answered, { predicate: Boolean, deadlineMs: deadlines.replyMs });
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.untilClosed();
+  }
+
+  private async until<T>(
+    what: string,
+    read: () => T,
+    options: { predicate: (value: T) => boolean; deadlineMs: number },
+  ): Promise<T> {
+    const { predicate, deadlineMs } = options;
+    try {
+      return await waitUntil(
+        () => {
+          const value = read();
+          if (this.closure !== undefined && !predicate(value)) {
+            const { code, reason } = this.closure;
+            throw new Error(`the connection was closed with ${String(code)} ${reason}`);
+          }
+          return Promise.resolve(value);
+        },
+        predicate,
+        { what, deadlineMs, intervalMs },
+      );
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const seen = `received until then: ${describeEvents(this.events)}`;
+      throw new Error(`${this.label}: expected ${what}; ${reason}; ${seen}`, { cause });
+    }
+  }
+}
+
+/** A connection on which the user is logged in. */
+export async function connect(user: User): Promise<Connection> {
+  const connection = await Connection.dial(user.label);
+  const userId = await connection.authenticate(user.token);
+  if (userId !== user.userId) throw new Error(`${user.label}: is ${user.userId}, ready says ${userId}`);
+  return connection;
+}
+
+/**
+ * A connection to another worker than that of `known`: connections are handed out in turn, so it takes a few.
+ * Where there is one worker only, there is no other.
+ */
+export async function connectElsewhere(user: User, known: Connection): Promise<Connection> {
+  const workers = await workerCount();
+  for (let attempt = 1; attempt <= attemptsPerWorker * workers; attempt += 1) {
+    const connection = await connect(user);
+    if (connection.worker !== known.worker || workers === 1) return connection;
+    await connection.close();
+  }
+  throw new Error(
+    `${user.label}: ${String(workers)} workers, but only worker ${String(known.worker)} answers`,
+  );
+}
+
+/** Call it after each test: it ends what a failed test left open, and so writes its latencies. */
+export async function closeConnections(): Promise<void> {
+  await Promise.all([...open].map((connection) => connection.close()));
+}

@@ -1,0 +1,19 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { environment } from './environment.js';
+import type { ReceivedEvent } from './events.js';
+
+const file = join(environment.resultsFolder, 'latencies.jsonl');
+mkdirSync(environment.resultsFolder, { recursive: true });
+
+/** From the server's emit to the client's receipt, both clocks being this machine's. */
+export const latencyMs = ({ emittedAt, receivedAt }: ReceivedEvent): number => receivedAt - emittedAt;
+
+/** Appends a line per event that was delivered, as it was emitted, to the user it was meant for. */
+export function recordLatencies(events: ReceivedEvent[]): void {
+  const lines = events.map((event) => {
+    const { type, runId, seq, emittedAt, receivedAt } = event;
+    return `${JSON.stringify({ type, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) })}\n`;
+  });
+  appendFileSync(file, lines.join(''));
+}

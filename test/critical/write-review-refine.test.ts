@@ -1,0 +1,182 @@
+import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { ask, openChat, problemsOf, type Chat } from './support/chat.js';
+import { closeConnections } from './support/connection.js';
+import { deadlines, testTimeoutMs } from './support/deadlines.js';
+import type { EventOf, ReceivedEvent } from './support/events.js';
+import { expectNone, type ExpectedEvent } from './support/order.js';
+import { closeDatabase, problemsOfRows } from './support/sql.js';
+import { expectMessages, expectStored } from './support/stored.js';
+import { createUsers } from './support/users.js';
+
+afterEach(closeConnections);
+afterAll(closeDatabase);
+
+const pipeline = 'write-review-refine';
+/** AGENT_MAX_REVISIONS of the backend, by default. */
+const maxRevisions = 3;
+
+interface Case {
+  /** How often the reviewer is to ask for a revision; the reviewer's own default is once. */
+  asked?: number;
+  made: number;
+  approved: boolean;
+}
+
+const cases: Case[] = [
+  { made: 1, approved: true },
+  { asked: 0, made: 0, approved: true },
+  { asked: 1, made: 1, approved: true },
+  { asked: 2, made: 2, approved: true },
+  { asked: 3, made: maxRevisions, approved: true },
+  { asked: 5, made: maxRevisions, approved: false },
+];
+
+const handOff = (from: string, to: string, revision: number): ExpectedEvent => ({
+  type: 'agent_handoff',
+  agent: pipeline,
+  data: { from, to, revision },
+});
+
+const turnOf = (agent: string): ExpectedEvent[] => [
+  { type: 'agent_started', agent },
+  { type: 'agent_thinking', agent, data: { step: 1 } },
+  { type: 'agent_completed', agent, data: { steps: 1 } },
+];
+
+/** Writer and reviewer, then refiner and reviewer for each revision: one call to the LLM per turn. */
+function expectedPipeline(task: string, content: string, { made, approved }: Case): ExpectedEvent[] {
+  const revisions = Array.from({ length: made }, (_, index) => index + 1).flatMap((revision) => [
+    handOff('reviewer', 'refiner', revision),
+    ...turnOf('refiner'),
+    handOff('refiner', 'reviewer', revision),
+    ...turnOf('reviewer'),
+  ]);
+  const steps = 2 + 2 * made;
+  return [
+    { type: 'agent_started', agent: pipeline, data: { input: task } },
+    ...turnOf('writer'),
+    handOff('writer', 'reviewer', 0),
+    ...turnOf('reviewer'),
+    ...revisions,
+    { type: 'agent_completed', agent: pipeline, data: { content, steps, revisions: made, approved } },
+  ];
+}
+
+const textsOf = (events: readonly ReceivedEvent[], agent: string): string[] =>
+  events
+    .filter((event): event is ReceivedEvent & EventOf<'agent_completed'> => event.type === 'agent_completed')
+    .filter((event) => event.agent === agent)
+    .map(({ data }) => data.content);
+
+/** The draft after `revisions` revisions, as the scripted refiner marks it. */
+const textAfter = (task: string, revisions: number): string =>
+  [
+    `Draft: ${task}`,
+    ...Array.from({ length: revisions }, (_, index) => `(revision ${String(index + 1)})`),
+  ].join(' ');
+
+/** Each agent's texts, one per turn: what the writer drafts, the reviewer demands and the refiner makes of it. */
+function expectTurns(events: readonly ReceivedEvent[], task: string, { made, approved }: Case): void {
+  expect(textsOf(events, 'writer')).toEqual([textAfter(task, 0)]);
+  expect(textsOf(events, 'refiner')).toEqual(
+    Array.from({ length: made }, (_, index) => textAfter(task, index + 1)),
+  );
+  const verdicts = textsOf(events, 'reviewer').map((text) => text.replace(/^(REVISE:|APPROVED).*$/s, '$1'));
+  expect(verdicts).toEqual([
+    ...Array.from({ length: made }, () => 'REVISE:'),
+    approved ? 'APPROVED' : 'REVISE:',
+  ]);
+}
+
+async function writeReviewRefine(chat: Chat, round: number): Promise<string[]> {
+  // Not all users at the same length of pipeline, so that short and long ones run side by side.
+  const wanted = cases[(round + chat.user.index) % cases.length] as Case;
+  const mark = wanted.asked === undefined ? '' : ` [revise:${String(wanted.asked)}]`;
+  const task = `a note by ${chat.user.userId}, round ${String(round)}${mark}`;
+  const { runId, events } = await ask(chat, task, { agent: pipeline });
+  const content = textAfter(task, wanted.made);
+  await expectStored(chat, runId, {
+    agent: pipeline,
+    status: 'completed',
+    error: null,
+    steps: 2 + 2 * wanted.made,
+    revisions: wanted.made,
+    content,
+  });
+  const problems = problemsOf(chat, events, expectedPipeline(task, content, wanted));
+  if (problems.length === 0) expectTurns(events, task, wanted);
+  return problems;
+}
+
+test(
+  'writer, reviewer and refiner hand over in order, as often as the reviewer asks and never beyond the limit',
+  async () => {
+    const chats = await Promise.all((await createUsers()).map(openChat));
+    const problems = await Promise.all(
+      chats.map(async (chat) => {
+        const found: string[] = [];
+        for (const round of cases.keys()) found.push(...(await writeReviewRefine(chat, round)));
+        return found;
+      }),
+    );
+    expectNone(problems.flat());
+  },
+  testTimeoutMs,
+);
+
+test(
+  'only the final text becomes a message, and the event log has every step of every agent',
+  async () => {
+    const problems = await Promise.all(
+      (await createUsers()).map(async (user) => {
+        const chat = await openChat(user);
+        const task = `a poem for ${user.userId} [revise:2]`;
+        const { runId } = await ask(chat, task, { agent: pipeline });
+        await expectMessages(chat, [
+          ['user', task],
+          ['assistant', textAfter(task, 2)],
+        ]);
+        const rows = await problemsOfRows(user.label, chat.threadId, chat.connection.ofRun(runId));
+        return [...chat.connection.malformed, ...rows];
+      }),
+    );
+    expectNone(problems.flat());
+  },
+  testTimeoutMs,
+);
+
+test(
+  'an agent whose LLM fails ends the pipeline with its code, and no half-made text is stored',
+  async () => {
+    const faults = [
+      { mark: '[llm:error]', error: 'llm_error' },
+      { mark: '[llm:garbage]', error: 'llm_invalid_response' },
+    ];
+    const problems = await Promise.all(
+      (await createUsers()).map(async (user) => {
+        const chat = await openChat(user);
+        const { mark, error } = faults[user.index % faults.length] as (typeof faults)[number];
+        const task = `a note ${mark}`;
+        const { runId, events } = await ask(chat, task, { agent: pipeline, deadlineMs: deadlines.runMs });
+        await expectStored(chat, runId, {
+          agent: pipeline,
+          status: 'failed',
+          error,
+          steps: 1,
+          revisions: 0,
+          content: null,
+        });
+        await expectMessages(chat, [['user', task]]);
+        return problemsOf(chat, events, [
+          { type: 'agent_started', agent: pipeline, data: { input: task } },
+          { type: 'agent_started', agent: 'writer' },
+          { type: 'agent_thinking', agent: 'writer', data: { step: 1 } },
+          { type: 'agent_failed', agent: 'writer', data: { error } },
+          { type: 'agent_failed', agent: pipeline, data: { error } },
+        ]);
+      }),
+    );
+    expectNone(problems.flat());
+  },
+  testTimeoutMs,
+);

@@ -1,0 +1,164 @@
+import { createInterface } from 'node:readline';
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import { labelKeys } from '../components/labels.js';
+import type { ContainerEvent, ContainerState } from './oom.js';
+import type { Leftover, RunRecord } from './report/record.js';
+import { sampleMemory, type MemoryWatch, type SampledContainer } from './memory.js';
+
+/** The resources of one suite's environment, by their labels. */
+export interface Scope {
+  runId: string;
+  suite: string;
+}
+
+export interface ContainerReport {
+  state: ContainerState;
+  /** As the engine prints it. Holds passwords. */
+  inspect: Docker.ContainerInspectInfo;
+  /** The last lines of stdout and stderr, with their times. */
+  log: string;
+}
+
+export interface EventWatch {
+  /** Ends the watch. `brokenOff` says why events may be missing. */
+  stop(): { events: ContainerEvent[]; brokenOff?: string };
+}
+
+/** What the runner needs of the Docker Engine, Pulumi's work apart. */
+export interface ContainerEngine {
+  host(): Promise<Omit<RunRecord['host'], 'node'>>;
+  watchEvents(scope: Scope): Promise<EventWatch>;
+  sampleMemory(containers: readonly SampledContainer[], file: string): MemoryWatch;
+  reports(scope: Scope): Promise<ContainerReport[]>;
+  leftovers(scope: Scope): Promise<Leftover[]>;
+}
+
+const infoSchema = z.object({
+  ServerVersion: z.string(),
+  OperatingSystem: z.string(),
+  KernelVersion: z.string(),
+  CgroupVersion: z.string().default('1'),
+  NCPU: z.int(),
+  MemTotal: z.number(),
+});
+
+const eventSchema = z.object({
+  Action: z.enum(['oom', 'die']),
+  timeNano: z.number(),
+  Actor: z.object({ Attributes: z.record(z.string(), z.string()) }),
+});
+
+const logLines = 2_000;
+
+export function dockerEngine(docker: Docker): ContainerEngine {
+  return {
+    async host() {
+      const info = infoSchema.parse(await docker.info());
+      return {
+        engineVersion: info.ServerVersion,
+        operatingSystem: info.OperatingSystem,
+        kernel: info.KernelVersion,
+        cgroupVersion: info.CgroupVersion,
+        cpus: info.NCPU,
+        memoryMb: Math.floor(info.MemTotal / (1024 * 1024)),
+      };
+    },
+    watchEvents: (scope) => watchEvents(docker, scope),
+    sampleMemory: (containers, file) => sampleMemory(docker, containers, file),
+    async reports(scope) {
+      const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });
+      return Promise.all(containers.map(({ Id }) => reportOf(docker.getContainer(Id))));
+    },
+    async leftovers(scope) {
+      const filters = { label: labelFilter(scope) };
+      const [containers, volumes, networks] = await Promise.all([
+        docker.listContainers({ all: true, filters }),
+        docker.listVolumes({ filters }),
+        docker.listNetworks({ filters }),
+      ]);
+      return [
+        ...containers.map(({ Id, Names }) => ({
+          kind: 'container' as const,
+          name: Names[0]?.slice(1) ?? Id,
+        })),
+        ...volumes.Volumes.map(({ Name }) => ({ kind: 'volume' as const, name: Name })),
+        ...networks.map(({ Name }) => ({ kind: 'network' as const, name: Name })),
+      ];
+    },
+  };
+}
+
+const labelFilter = ({ runId, suite }: Scope): string[] => [
+  `${labelKeys.run}=${runId}`,
+  `${labelKeys.suite}=${suite}`,
+];
+
+async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
+  const stream = (await docker.getEvents({
+    filters: { type: ['container'], event: ['oom', 'die'], label: labelFilter(scope) },
+  })) as NodeJS.ReadableStream & { destroy(): void };
+  const events: ContainerEvent[] = [];
+  let stopped = false;
+  let brokenOff: string | undefined;
+  const onEnd = (reason: string): void => {
+    if (!stopped) brokenOff ??= reason;
+  };
+  stream.on('error', (error: Error) => {
+    onEnd(`the engine's events broke off: ${error.message}`);
+  });
+  stream.on('end', () => {
+    onEnd("the engine's events broke off");
+  });
+  createInterface({ input: stream }).on('line', (line) => {
+    const parsed = eventSchema.safeParse(JSON.parse(line));
+    if (!parsed.success) {
+      brokenOff ??= `an event of the engine can't be read: ${line}`;
+      return;
+    }
+    const { Action, timeNano, Actor } = parsed.data;
+    const exitCode = Actor.Attributes['exitCode'];
+    events.push({
+      service: Actor.Attributes[labelKeys.service] ?? '',
+      action: Action,
+      atMs: timeNano / 1e6,
+      ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
+    });
+  });
+  return {
+    stop() {
+      stopped = true;
+      stream.destroy();
+      return { events, ...(brokenOff === undefined ? {} : { brokenOff }) };
+    },
+  };
+}
+
+async function reportOf(container: Docker.Container): Promise<ContainerReport> {
+  const inspect = await container.inspect();
+  const log = await container.logs({ stdout: true, stderr: true, timestamps: true, tail: logLines });
+  const { Running, OOMKilled, ExitCode } = inspect.State;
+  return {
+    state: {
+      service: inspect.Config.Labels[labelKeys.service] ?? '',
+      running: Running,
+      oomKilled: OOMKilled,
+      exitCode: ExitCode,
+    },
+    inspect,
+    log: textOfLog(log),
+  };
+}
+
+const frameHeaderBytes = 8;
+
+/** The engine frames stdout and stderr: a byte for the stream, three of padding, four for the length. */
+function textOfLog(log: Buffer): string {
+  const parts: string[] = [];
+  for (let at = 0; at + frameHeaderBytes <= log.length;) {
+    const end = at + frameHeaderBytes + log.readUInt32BE(at + 4);
+    parts.push(log.toString('utf8', at + frameHeaderBytes, end));
+    at = end;
+  }
+  return parts.join('');
+}

@@ -1,0 +1,81 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { serviceNames } from '../components/services.js';
+import type { Outputs } from '../components/outputs.js';
+import type { ContainerEngine, ContainerReport, EventWatch, Scope } from './docker.js';
+import { messageOf } from './errors.js';
+import { findCrashes } from './oom.js';
+import { redact, redactFile, secretsOfEndpoints, secretsOfVariables } from './redact.js';
+import type { Crash, Measured } from './report/record.js';
+
+interface Source {
+  scope: Scope;
+  /** The suite's own, as an artifact. */
+  folder: string;
+  events?: EventWatch;
+  outputs?: Outputs;
+}
+
+interface Evidence {
+  crashes: Measured<Crash[]>;
+  /** What couldn't be had, in words. */
+  problems: string[];
+}
+
+/** Files that others wrote into the suite's folder and that might quote a password. */
+const quotingFiles = ['up.log', 'suite.log', 'tests.json'];
+
+/** Saves what only the living environment can tell, passwords redacted. Never rejects. */
+export async function collectEvidence(engine: ContainerEngine, source: Source): Promise<Evidence> {
+  const { scope, folder, events, outputs } = source;
+  if (events === undefined)
+    return { crashes: { measured: false, reason: 'the environment did not come up' }, problems: [] };
+  const problems: string[] = [];
+  let reports: ContainerReport[] | undefined;
+  try {
+    reports = await engine.reports(scope);
+  } catch (error) {
+    problems.push(`the containers can't be inspected: ${messageOf(error)}`);
+  }
+  const secrets = [
+    ...(outputs === undefined ? [] : secretsOfEndpoints(outputs.endpoints)),
+    ...(reports ?? []).flatMap(({ inspect }) => secretsOfVariables(inspect.Config.Env)),
+  ];
+  try {
+    await save(reports ?? [], folder, secrets);
+    for (const file of quotingFiles) await redactFile(path.join(folder, file), secrets);
+  } catch (error) {
+    problems.push(`the evidence can't be saved: ${messageOf(error)}`);
+  }
+  return { crashes: crashesOf(events, reports, outputs), problems };
+}
+
+function crashesOf(
+  watch: EventWatch,
+  reports: readonly ContainerReport[] | undefined,
+  outputs: Outputs | undefined,
+): Measured<Crash[]> {
+  const { events, brokenOff } = watch.stop();
+  if (brokenOff !== undefined) return { measured: false, reason: brokenOff };
+  if (reports === undefined) return { measured: false, reason: "the containers can't be inspected" };
+  const states = reports.map(({ state }) => state);
+  // Before everything is up, a service that isn't there yet hasn't crashed.
+  const expected = outputs === undefined ? states.map(({ service }) => service) : serviceNames;
+  return { measured: true, value: findCrashes(events, states, expected) };
+}
+
+async function save(
+  reports: readonly ContainerReport[],
+  folder: string,
+  secrets: readonly string[],
+): Promise<void> {
+  const logs = path.join(folder, 'logs');
+  await mkdir(logs, { recursive: true });
+  for (const { state, inspect, log } of reports) {
+    await writeFile(path.join(logs, `${state.service}.log`), redact(log, secrets));
+    await writeFile(
+      path.join(logs, `${state.service}.json`),
+      redact(JSON.stringify(inspect, undefined, 2), secrets),
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process';
+import { userInfo } from 'node:os';
+import path from 'node:path';
+import {
+  configNamespace,
+  parseConfig,
+  resolveEnvironment,
+  type EnvironmentSpec,
+} from '../components/config.js';
+import { newRunId, slugOf } from './names.js';
+import { readSettings, type Settings } from './settings.js';
+import { allSuites, chooseSuites, type Suite } from './suites.js';
+
+export interface Choices {
+  /** Name of the stack whose settings file counts. */
+  stack?: string;
+  profile?: string;
+  suites: readonly string[];
+  categories: readonly string[];
+  keepOnFailure: boolean;
+  users: number;
+}
+
+/** Everything about a run that is decided before anything is started. */
+export interface Plan {
+  runId: string;
+  /** Takes the run's artifacts. */
+  folder: string;
+  labels: { branch: string; owner: string };
+  settings: Settings;
+  environment: EnvironmentSpec;
+  llm: 'stand-in' | 'external';
+  suites: Suite[];
+  /** Names of the suites that a full run has besides. */
+  notChosen: string[];
+  keepOnFailure: boolean;
+  users: number;
+}
+
+/** Where runs keep their artifacts, relative to the checkout. */
+export const runsFolder = path.join('.rehearsal', 'runs');
+
+/** A suite's copy of the endpoints. Holds passwords: it goes with the environment. */
+export const environmentFileName = 'environment.json';
+
+/** @throws ConfigError with everything that is wrong with the settings and the choices. */
+export function makePlan(choices: Choices, checkout: string): Plan {
+  const settings = readSettings(checkout, choices.stack);
+  if (choices.profile !== undefined) settings.config[`${configNamespace}:profile`] = choices.profile;
+  const config = parseConfig(settings.config, settings.source);
+  const environment = resolveEnvironment(config, settings.source);
+  const all = allSuites(config, checkout);
+  const suites = chooseSuites(all, choices.suites, choices.categories);
+  const runId = newRunId(Date.now());
+  return {
+    runId,
+    folder: path.join(checkout, runsFolder, runId),
+    labels: { branch: slugOf(currentBranch(checkout)), owner: userInfo().username },
+    settings,
+    environment,
+    llm: config.llm === undefined ? 'stand-in' : 'external',
+    suites,
+    notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
+    keepOnFailure: choices.keepOnFailure,
+    users: choices.users,
+  };
+}
+
+function currentBranch(checkout: string): string {
+  try {
+    return execFileSync('git', ['symbolic-ref', '--short', 'HEAD'], {
+      cwd: checkout,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'detached'; // A CI's checkout of a commit, or no git at all.
+  }
+}

@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { connectDocker } from '../engine/docker.js';
+import type { Progress } from '../engine/progress.js';
+import { setUp } from '../engine/setup.js';
+import { dockerEngine } from './docker.js';
+import { listenForInterruption } from './interruption.js';
+import { makePlan, type Choices } from './plan.js';
+import { junitReport } from './report/junit.js';
+import { runRecordSchema, type RunRecord } from './report/record.js';
+import { run } from './run.js';
+import { pulumiStacks } from './stack.js';
+import { commandRunner } from './suite-runner.js';
+
+export interface Rehearsal {
+  record: RunRecord;
+  /** Holds `record.json`, `junit.xml` and a folder per suite. */
+  folder: string;
+  /** Somebody interrupted twice: a destroy may still be under way, and is not waited for. */
+  abandoned: boolean;
+}
+
+/**
+ * The main job from the settings to the reports on disk.
+ * @throws ConfigError or the set-up's error: nothing was started then.
+ */
+export async function rehearse(choices: Choices, checkout: string, progress: Progress): Promise<Rehearsal> {
+  const plan = makePlan(choices, checkout);
+  const engine = await setUp({ progress });
+  const interruption = listenForInterruption(() => {
+    progress.note('Interrupted: destroying what is up. Interrupt again to stop waiting for it.');
+  });
+  const dependencies = {
+    stacks: pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout),
+    engine: dockerEngine(connectDocker(engine.dockerHost)),
+    suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']),
+  };
+  const record = runRecordSchema.parse(await run(plan, dependencies, interruption, progress));
+  await writeFile(path.join(plan.folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+  await writeFile(path.join(plan.folder, 'junit.xml'), junitReport(record));
+  return { record, folder: plan.folder, abandoned: interruption.abandon.aborted };
+}

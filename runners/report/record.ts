@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import { profileNames, serviceNames } from '../../components/services.js';
+
+/** Bumped whenever an older reader would misread a newer record. */
+export const recordVersion = 1;
+
+const serviceName = z.enum(serviceNames);
+const isoDate = z.iso.datetime();
+const durationMs = z.number().nonnegative();
+const memoryMb = z.number().nonnegative();
+
+export const testResultSchema = z.strictObject({
+  name: z.string(),
+  status: z.enum(['passed', 'failed', 'skipped']),
+  durationMs,
+  failure: z.string().optional(),
+});
+export type TestResult = z.infer<typeof testResultSchema>;
+
+export const phases = ['create', 'up', 'prepare', 'suite'] as const;
+export type Phase = (typeof phases)[number];
+
+/**
+ * How a suite ended. `failed` is the suite's own verdict about the application, `errored` says that the
+ * harness couldn't give it a fair try; the two are never mixed up.
+ */
+const outcomeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('passed') }),
+  z.strictObject({ kind: z.literal('failed'), reason: z.string() }),
+  z.strictObject({ kind: z.literal('timed out'), timeoutMs: durationMs }),
+  z.strictObject({ kind: z.literal('errored'), phase: z.enum(phases), message: z.string() }),
+  z.strictObject({ kind: z.literal('interrupted'), phase: z.enum(phases) }),
+  z.strictObject({ kind: z.literal('not run'), reason: z.string() }),
+]);
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+/** Something that was to be measured: either it was, as a whole, or there is a reason why not. */
+const measured = <T extends z.ZodType>(value: T) =>
+  z.discriminatedUnion('measured', [
+    z.strictObject({ measured: z.literal(true), value }),
+    z.strictObject({ measured: z.literal(false), reason: z.string() }),
+  ]);
+export type Measured<T> = { measured: true; value: T } | { measured: false; reason: string };
+
+const latencySchema = z.strictObject({
+  count: z.int().positive(),
+  p50Ms: z.number(),
+  p99Ms: z.number(),
+  maxMs: z.number(),
+});
+export type Latency = z.infer<typeof latencySchema>;
+
+const memorySchema = z.strictObject({
+  sampleCount: z.int().positive(),
+  /** Highest sum over all services of what they used at the same time. */
+  peakMb: memoryMb,
+  /** Times without samples, in words: a peak may have been missed there. */
+  gaps: z.array(z.string()),
+  services: z.partialRecord(
+    serviceName,
+    z.strictObject({
+      limitMb: memoryMb,
+      /** Highest sample, without inactive page cache. */
+      peakMb: memoryMb,
+      /** The kernel's own peak, page cache included; cgroup v1 only. */
+      kernelPeakMb: memoryMb.optional(),
+    }),
+  ),
+});
+export type Memory = z.infer<typeof memorySchema>;
+
+const crashSchema = z.strictObject({
+  service: z.string(),
+  kind: z.enum(['oom', 'exit', 'gone']),
+  exitCode: z.int().optional(),
+  at: isoDate.optional(),
+  /** The engine's event or state that says so. */
+  evidence: z.string(),
+});
+export type Crash = z.infer<typeof crashSchema>;
+
+export const leftoverSchema = z.strictObject({
+  kind: z.enum(['container', 'volume', 'network']),
+  name: z.string(),
+});
+export type Leftover = z.infer<typeof leftoverSchema>;
+
+/** What became of the environment. Only `destroyed` is fit for a "go". */
+const destructionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('destroyed') }),
+  z.strictObject({ kind: z.literal('nothing made') }),
+  z.strictObject({ kind: z.literal('kept'), command: z.string() }),
+  z.strictObject({ kind: z.literal('failed'), message: z.string(), command: z.string() }),
+  z.strictObject({ kind: z.literal('left over'), leftovers: z.array(leftoverSchema).min(1) }),
+]);
+export type Destruction = z.infer<typeof destructionSchema>;
+
+const suiteRecordSchema = z.strictObject({
+  name: z.string(),
+  category: z.string(),
+  stack: z.string(),
+  timeoutMs: durationMs,
+  outcome: outcomeSchema,
+  /** Phases that didn't happen are absent. */
+  durations: z.strictObject({
+    createMs: durationMs.optional(),
+    upMs: durationMs.optional(),
+    suiteMs: durationMs.optional(),
+    destroyMs: durationMs.optional(),
+    totalMs: durationMs,
+  }),
+  tests: z.array(testResultSchema),
+  /** The suite has to record delivery latencies; others may. */
+  measuresDelivery: z.boolean(),
+  latency: measured(latencySchema),
+  memory: measured(memorySchema),
+  crashes: measured(z.array(crashSchema)),
+  destruction: destructionSchema,
+  /** What went wrong beside the outcome: evidence or a cleanup that couldn't be had. */
+  problems: z.array(z.string()),
+  /** Relative to the record's own folder. */
+  folder: z.string(),
+});
+export type SuiteRecord = z.infer<typeof suiteRecordSchema>;
+
+const metricSchema = z.strictObject({
+  name: z.string(),
+  figure: z.string(),
+  limit: z.string(),
+  result: z.enum(['ok', 'failed', 'not proven']),
+  /** Why it isn't ok; empty when it is. */
+  reason: z.string(),
+});
+export type Metric = z.infer<typeof metricSchema>;
+
+const verdictSchema = z.strictObject({
+  decision: z.enum(['go', 'no-go']),
+  metrics: z.array(metricSchema).min(1),
+  /** Everything that was chosen holds, but not every suite was chosen. */
+  partial: z.boolean(),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/** Everything that is known about a run: every report is made from this and probes nothing. */
+export const runRecordSchema = z.strictObject({
+  version: z.literal(recordVersion),
+  runId: z.string(),
+  startedAt: isoDate,
+  endedAt: isoDate,
+  branch: z.string(),
+  owner: z.string(),
+  interrupted: z.boolean(),
+  users: z.int().positive(),
+  /** Suites that a full run has and this one didn't choose. */
+  notChosen: z.array(z.string()),
+  environment: z.strictObject({
+    profile: z.enum(profileNames),
+    budgetMb: memoryMb,
+    /** Σ(limits). */
+    limitMb: memoryMb,
+    services: z.record(serviceName, memoryMb),
+    llm: z.enum(['stand-in', 'external']),
+  }),
+  host: z.strictObject({
+    engineVersion: z.string(),
+    operatingSystem: z.string(),
+    kernel: z.string(),
+    cgroupVersion: z.string(),
+    cpus: z.int(),
+    memoryMb,
+    node: z.string(),
+  }),
+  suites: z.array(suiteRecordSchema).min(1),
+  verdict: verdictSchema,
+});
+export type RunRecord = z.infer<typeof runRecordSchema>;

@@ -1,0 +1,105 @@
+import { mkdir } from 'node:fs/promises';
+import { ConfigError } from '../components/config.js';
+import { hostProblems } from '../components/sizing.js';
+import type { Progress } from '../engine/progress.js';
+import { messageOf } from './errors.js';
+import type { Plan } from './plan.js';
+import { recordVersion, type RunRecord, type SuiteRecord } from './report/record.js';
+import { rehearseSuite, type Dependencies, type Interruption } from './suite-cycle.js';
+import { stackName } from './names.js';
+import type { Suite } from './suites.js';
+import { judgeRun } from './verdict.js';
+
+/**
+ * Runs the plan's suites one after the other, each in an environment of its own.
+ * @throws ConfigError when the host is too small, and whatever the engine says when it can't be reached:
+ *   nothing was started then. What goes wrong later is in the record.
+ */
+export async function run(
+  plan: Plan,
+  dependencies: Dependencies,
+  interruption: Interruption,
+  progress: Progress,
+): Promise<RunRecord> {
+  const startedAt = new Date().toISOString();
+  const host = await dependencies.engine.host();
+  const problems = hostProblems(plan.environment, host.memoryMb);
+  if (problems.length > 0) throw new ConfigError(problems, plan.settings.source);
+  await mkdir(plan.folder, { recursive: true });
+
+  const suites: SuiteRecord[] = [];
+  let cannotGoOn: string | undefined;
+  for (const suite of plan.suites) {
+    if (interruption.stop.aborted) cannotGoOn = 'the run was interrupted';
+    if (cannotGoOn !== undefined) {
+      suites.push(notRun(suite, plan, cannotGoOn));
+      continue;
+    }
+    const step = progress.step(suite.name);
+    const record = await rehearseSuite(suite, { ...dependencies, plan, interruption, step });
+    suites.push(record);
+    if (record.outcome.kind === 'passed') step.done();
+    else step.fail(record.outcome.kind);
+    if (record.outcome.kind === 'errored') {
+      cannotGoOn = await dependencies.engine.host().then(
+        () => undefined,
+        (error: unknown) => `the Docker Engine does not answer: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  const { environment } = plan;
+  const known = {
+    notChosen: plan.notChosen,
+    environment: {
+      profile: environment.profile,
+      budgetMb: environment.budgetMb,
+      limitMb: environment.memoryMb,
+      services: mapValues(environment.services, ({ memoryMb }) => memoryMb),
+      llm: plan.llm,
+    },
+    suites,
+  };
+  return {
+    version: recordVersion,
+    runId: plan.runId,
+    startedAt,
+    endedAt: new Date().toISOString(),
+    ...plan.labels,
+    interrupted: interruption.stop.aborted,
+    users: plan.users,
+    host: { ...host, node: process.versions.node },
+    ...known,
+    verdict: judgeRun(known),
+  };
+}
+
+function notRun(suite: Suite, plan: Plan, reason: string): SuiteRecord {
+  const missing = { measured: false, reason: 'the suite did not run' } as const;
+  return {
+    name: suite.name,
+    category: suite.category,
+    stack: stackName(plan.labels.branch, plan.runId, suite.name),
+    timeoutMs: suite.timeoutMs,
+    outcome: { kind: 'not run', reason },
+    durations: { totalMs: 0 },
+    tests: [],
+    measuresDelivery: suite.measuresDelivery,
+    latency: missing,
+    memory: missing,
+    crashes: missing,
+    destruction: { kind: 'nothing made' },
+    problems: [],
+    folder: suite.name,
+  };
+}
+
+function mapValues<K extends string, V, W>(
+  record: Readonly<Record<K, V>>,
+  map: (value: V) => W,
+): Record<K, W> {
+  return Object.fromEntries(Object.entries<V>(record).map(([key, value]) => [key, map(value)])) as Record<
+    K,
+    W
+  >;
+}

@@ -1,0 +1,144 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execa } from 'execa';
+import { parse, stringify } from 'yaml';
+import { outputsSchema, type Outputs } from '../components/outputs.js';
+import { describeExit, runProgram, tailOf } from './exec.js';
+
+export interface StackRequest {
+  name: string;
+  /** Belongs to this stack alone: project and settings files, logs. */
+  folder: string;
+  /** The stack's settings file, as `Pulumi.<stack>.yaml` has it. */
+  settings: Record<string, unknown>;
+}
+
+export interface Control {
+  timeoutMs: number;
+  /** Ends the operation early, in order. */
+  signal?: AbortSignal;
+  /** What the operation does right now. */
+  onLine: (line: string) => void;
+}
+
+/** What the runner needs of Pulumi. */
+export interface StackEngine {
+  /** Makes an empty stack. When it throws there is nothing to destroy. */
+  create(request: StackRequest): Promise<Stack>;
+  /** The outputs of a stack that somebody else made, in the checkout. */
+  outputsOf(stackName: string): Promise<Outputs>;
+}
+
+export interface Stack {
+  /** Brings everything up. When it throws, parts may be there. */
+  up(control: Control): Promise<Outputs>;
+  /** Destroys everything and removes the stack. When it throws, the state is kept. */
+  destroy(control: Control): Promise<void>;
+  /** The shell command that finishes, or repeats, the destroy. */
+  destroyCommand: string;
+}
+
+/** A Pulumi operation that failed. The message quotes what Pulumi said. */
+export class StackError extends Error {
+  override readonly name = 'StackError';
+}
+
+const quickTimeoutMs = 60_000;
+/** Pulumi waits for what it has begun before it heeds a SIGINT. */
+const graceMs = 20_000;
+const quotedLines = 40;
+
+/**
+ * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own that points to the checkout's
+ * program, so that nothing is written into the checkout.
+ * @param env the whole environment of the CLI.
+ */
+export function pulumiStacks(pulumi: string, env: NodeJS.ProcessEnv, checkout: string): StackEngine {
+  const quick = async (args: string[], cwd: string): Promise<string> => {
+    const result = await execa(pulumi, [...args, '--non-interactive', '--color', 'never'], {
+      cwd,
+      env,
+      extendEnv: false,
+      stdin: 'ignore',
+      timeout: quickTimeoutMs,
+      reject: false,
+    });
+    if (!result.failed) return result.stdout;
+    throw new StackError(
+      `pulumi ${args.slice(0, 2).join(' ')} failed: ${result.stderr || result.shortMessage}`,
+    );
+  };
+  const outputs = async (stackName: string, cwd: string): Promise<Outputs> => {
+    const text = await quick(['stack', 'output', '--json', '--show-secrets', '--stack', stackName], cwd);
+    return parseOutputs(text, stackName);
+  };
+
+  return {
+    outputsOf: (stackName) => outputs(stackName, checkout),
+    async create({ name, folder, settings }) {
+      await mkdir(folder, { recursive: true });
+      const project = parse(await readFile(path.join(checkout, 'Pulumi.yaml'), 'utf8')) as Record<
+        string,
+        unknown
+      >;
+      await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
+      const settingsFile = path.join(folder, `Pulumi.${name}.yaml`);
+      await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
+      await quick(['stack', 'init', name, '--no-select'], folder);
+
+      let lockLeft = false;
+      const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
+        const logFile = path.join(folder, `${verb}.log`);
+        const result = await runProgram({
+          command: pulumi,
+          args: [
+            verb,
+            ...['--stack', name, '--yes', '--skip-preview', '--suppress-outputs'],
+            ...['--non-interactive', '--color', 'never', ...args],
+          ],
+          cwd: folder,
+          env,
+          logFile,
+          graceMs,
+          ...control,
+        });
+        lockLeft = result.killed;
+        if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
+        throw new StackError(
+          `${describeExit(`pulumi ${verb}`, result.status)}\n${diagnosticsOf(logFile)}`.trimEnd(),
+        );
+      };
+
+      return {
+        destroyCommand: `npm run pulumi -- destroy --cwd ${path.relative(checkout, folder)} --stack ${name} --remove --yes`,
+        async up(control) {
+          await operation('up', [], control);
+          return outputs(name, folder);
+        },
+        async destroy(control) {
+          // The stack is this run's alone and its only user is dead: nobody else's lock can be broken.
+          if (lockLeft) await quick(['cancel', name, '--yes'], folder);
+          await operation('destroy', ['--remove'], control);
+        },
+      };
+    },
+  };
+}
+
+function parseOutputs(text: string, stackName: string): Outputs {
+  const parsed = outputsSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `  - ${issue.path.join('.')}: ${issue.message}`);
+  throw new StackError(
+    `the outputs of stack ${stackName} aren't those of an environment:\n${problems.join('\n')}`,
+  );
+}
+
+/** Pulumi's own diagnostics, the end of its output where it has none. */
+function diagnosticsOf(logFile: string): string {
+  const tail = tailOf(logFile, 200).split('\n');
+  const start = tail.findIndex((line) => line.startsWith('Diagnostics:'));
+  const end = tail.findIndex((line, index) => index > start && /^(Resources|Duration):/.test(line));
+  const lines = start === -1 ? tail : tail.slice(start + 1, end === -1 ? undefined : end);
+  return lines.slice(-quotedLines).join('\n').trim();
+}

@@ -1,0 +1,78 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseConfig } from '../components/config.js';
+import type { Progress } from '../engine/progress.js';
+import { setUp } from '../engine/setup.js';
+import { exitCodes } from './exit-codes.js';
+import { listenForInterruption } from './interruption.js';
+import { newRunId } from './names.js';
+import { environmentFileName, runsFolder } from './plan.js';
+import { redactFile, secretsOfEndpoints } from './redact.js';
+import type { Outcome } from './report/record.js';
+import { explain } from './report/terminal.js';
+import { readSettings } from './settings.js';
+import { pulumiStacks } from './stack.js';
+import { commandRunner, judge } from './suite-runner.js';
+import { allSuites, chooseSuites } from './suites.js';
+
+interface Choices {
+  stack: string;
+  suites: readonly string[];
+  categories: readonly string[];
+  users: number;
+}
+
+/**
+ * Runs suites one after the other against a stack that is up and stays up: no verdict, since what others do to
+ * the environment meanwhile isn't known.
+ * @returns the exit code.
+ */
+export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
+  const settings = readSettings(checkout, choices.stack, { mayBeMissing: true });
+  const known = allSuites(parseConfig(settings.config, settings.source), checkout);
+  const suites = chooseSuites(known, choices.suites, choices.categories);
+  const engine = await setUp({ progress, images: false });
+  const stacks = pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout);
+  const { endpoints } = await stacks.outputsOf(choices.stack);
+  const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
+  const interruption = listenForInterruption(() => {
+    progress.note('Interrupted: ending the suite.');
+  });
+  const runFolder = path.join(checkout, runsFolder, newRunId(Date.now()));
+
+  const outcomes: Outcome[] = [];
+  for (const suite of suites) {
+    if (interruption.stop.aborted) break;
+    const folder = path.join(runFolder, suite.name);
+    await mkdir(folder, { recursive: true });
+    const environmentFile = path.join(folder, environmentFileName);
+    await writeFile(environmentFile, JSON.stringify(endpoints), { mode: 0o600 });
+    const step = progress.step(suite.name);
+    const onLine = (line: string): void => {
+      step.update(line);
+    };
+    try {
+      const { signal, users } = { signal: interruption.stop, users: choices.users };
+      const suiteRun = await runner.run({ suite, environmentFile, folder, users, signal, onLine });
+      const outcome = judge(suiteRun);
+      outcomes.push(outcome);
+      if (outcome.kind === 'passed') step.done(summaryOf(suiteRun));
+      else step.fail(explain(outcome, suiteRun.tests.measured ? suiteRun.tests.value : []).join('\n'));
+    } finally {
+      await rm(environmentFile, { force: true });
+      for (const file of ['suite.log', 'tests.json']) {
+        await redactFile(path.join(folder, file), secretsOfEndpoints(endpoints));
+      }
+    }
+  }
+  progress.note(`Artifacts: ${runFolder}`);
+  if (interruption.stop.aborted) return exitCodes.interrupted;
+  if (outcomes.some(({ kind }) => kind === 'errored')) return exitCodes.harnessError;
+  return outcomes.every(({ kind }) => kind === 'passed') ? exitCodes.go : exitCodes.noGo;
+}
+
+function summaryOf({ tests, latency }: Awaited<ReturnType<ReturnType<typeof commandRunner>['run']>>): string {
+  const count = tests.measured ? tests.value.length : 0;
+  const delivery = latency.measured ? `, event delivery p99 ${latency.value.p99Ms.toFixed(1)} ms` : '';
+  return `${String(count)} tests passed${delivery}`;
+}

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { isReachable } from './downloads.js';
 import { canInstallPackages, findOnPath, installPackages } from './machine.js';
-import { type Found } from './pieces.js';
+import { type Found, type Update } from './pieces.js';
 
 const downloadSite = 'https://cdn.playwright.dev/';
 const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
@@ -15,7 +15,7 @@ export interface Browser extends Found {
 }
 
 /** A Chromium for the suites that look at pages: an installed one, else Playwright's, else Debian's. */
-export async function ensureBrowser(update: (detail: string) => void): Promise<Browser> {
+export async function ensureBrowser(update: Update): Promise<Browser> {
   const found = await installedBrowser();
   if (found !== undefined) return found;
   let reason = `${downloadSite} can't be reached`;

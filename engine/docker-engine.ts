@@ -3,6 +3,7 @@ import path from 'node:path';
 import { startDaemon } from './daemon.js';
 import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
+import { type Found, type Update } from './pieces.js';
 
 export interface DockerFacts {
   host: string;
@@ -68,14 +69,11 @@ async function askVersion(host: string): Promise<DockerFacts['answer']> {
 export const daemonFolder = (cache: string): string => path.join(cache, 'dockerd');
 
 /** @throws Error when there is none and none may be started; its message is the remedy. */
-export async function ensureDocker(
-  cache: string,
-  update: (detail: string) => void,
-): Promise<{ host: string; version: string; started: boolean }> {
+export async function ensureDocker(cache: string, update: Update): Promise<Found & { host: string }> {
   const facts = await dockerFacts();
   const decision = decideDocker(facts);
   if (decision.kind === 'refuse') throw new Error(decision.message);
-  if (decision.kind === 'use') return { host: facts.host, version: decision.version, started: false };
+  if (decision.kind === 'use') return { way: 'installed', host: facts.host, version: decision.version };
   if (decision.install) {
     update('installing docker.io with apt');
     await installPackages(['docker.io', 'iptables']);
@@ -86,5 +84,5 @@ export async function ensureDocker(
   const answer = await askVersion(facts.host);
   if ('problem' in answer)
     throw new Error(`Docker Engine was started but does not answer at ${facts.host}: ${answer.problem}`);
-  return { host: facts.host, version: answer.version, started: true };
+  return { way: 'fallback', host: facts.host, version: answer.version };
 }

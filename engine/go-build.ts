@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { findOnPath } from './machine.js';
+import { type Update } from './pieces.js';
 
 const goFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), 'go');
 
@@ -15,7 +16,7 @@ interface GoBuild {
   /** File to write. */
   output: string;
   ldflags: string;
-  update: (detail: string) => void;
+  update: Update;
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   type LocalBase,
 } from '../images/manifest.js';
 import { canInstallPackages, findOnPath, installPackages } from './machine.js';
-import { type Found } from './pieces.js';
+import { type Found, type Update } from './pieces.js';
 import { checkout } from './state.js';
 
 export const imageSourceLabel = 'rehearsal.image.source';
@@ -33,7 +33,7 @@ export class ImageBuilder {
   constructor(private readonly docker: Docker) {}
 
   /** @throws Error that names the image, with the end of the build's output. */
-  async ensure(name: ImageName, update: (detail: string) => void): Promise<Found> {
+  async ensure(name: ImageName, update: Update): Promise<Found> {
     const reference = imageReference(name);
     const version = reference.slice(reference.indexOf(':') + 1);
     if (await imageExists(this.docker, reference)) return { way: 'installed', version };
@@ -66,7 +66,7 @@ export class ImageBuilder {
     }
   }
 
-  private async pull(image: string, update: (detail: string) => void): Promise<void> {
+  private async pull(image: string, update: Update): Promise<void> {
     if (await imageExists(this.docker, image)) return;
     await this.follow(await this.docker.pull(image), update);
   }
@@ -75,7 +75,7 @@ export class ImageBuilder {
     name: ImageName,
     source: 'official' | 'fallback',
     base: string,
-    update: (detail: string) => void,
+    update: Update,
   ): Promise<void> {
     const { folder, bundle } = imageRecipes[name];
     const files = filesOf(folder).map((file) => ({ name: file, source: path.join(folder, file) }));
@@ -102,7 +102,7 @@ export class ImageBuilder {
     }
   }
 
-  private localBase(base: LocalBase, update: (detail: string) => void): Promise<string> {
+  private localBase(base: LocalBase, update: Update): Promise<string> {
     const known = this.bases.get(base);
     if (known !== undefined) return known;
     const made = base === 'base' ? this.ensureDebian(update) : this.ensureNode(update);
@@ -110,7 +110,7 @@ export class ImageBuilder {
     return made;
   }
 
-  private async ensureDebian(update: (detail: string) => void): Promise<string> {
+  private async ensureDebian(update: Update): Promise<string> {
     const reference = localBaseReference('base');
     if (await imageExists(this.docker, reference)) return reference;
     if (findOnPath('mmdebstrap') === undefined) {
@@ -144,7 +144,7 @@ export class ImageBuilder {
     return reference;
   }
 
-  private async ensureNode(update: (detail: string) => void): Promise<string> {
+  private async ensureNode(update: Update): Promise<string> {
     const reference = localBaseReference('node');
     if (await imageExists(this.docker, reference)) return reference;
     const base = await this.localBase('base', update);
@@ -166,7 +166,7 @@ export class ImageBuilder {
   private async buildFrom(
     files: { name: string; source: string }[],
     options: Docker.ImageBuildOptions,
-    update: (detail: string) => void,
+    update: Update,
   ): Promise<void> {
     const archive = pack();
     const filling = (async () => {
@@ -183,7 +183,7 @@ export class ImageBuilder {
     await this.follow(output, update);
   }
 
-  private async follow(output: NodeJS.ReadableStream, update: (detail: string) => void): Promise<void> {
+  private async follow(output: NodeJS.ReadableStream, update: Update): Promise<void> {
     const tail: string[] = [];
     await new Promise<void>((resolve, reject) => {
       let failure: string | undefined;

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ensureCached } from './cache.js';
 import { isReachable } from './downloads.js';
-import { type Found } from './pieces.js';
+import { type Found, type Update } from './pieces.js';
 
 const pluginSite = 'https://get.pulumi.com/';
 const executable = 'pulumi-resource-docker';
@@ -40,11 +40,7 @@ const pluginFolderName = (version: string): string => `resource-docker-v${versio
  * A PULUMI_HOME of this project with a Docker provider in it: the user's own official one, else a download,
  * else the embedded one. The embedded one never enters the user's home, where it would shadow the official.
  */
-export async function ensurePrivateHome(
-  cache: string,
-  pulumi: string,
-  update: (detail: string) => void,
-): Promise<PrivateHome> {
+export async function ensurePrivateHome(cache: string, pulumi: string, update: Update): Promise<PrivateHome> {
   const version = await dockerProviderVersion();
   const plugin = (home: string): string => path.join(home, 'plugins', pluginFolderName(version));
   const hasPlugin = (home: string): Promise<boolean> =>

@@ -7,7 +7,7 @@ import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { goBuild } from './go-build.js';
 import { findOnPath } from './machine.js';
-import { type Found } from './pieces.js';
+import { type Found, type Update } from './pieces.js';
 
 export const pulumiVersion = '3.259.0';
 /** The last release of the Go module that carries the Node language host. */
@@ -20,7 +20,7 @@ interface Tool extends Found {
 }
 
 /** The Pulumi CLI: the one on PATH, else the official download, else built from the Go modules. */
-export async function ensurePulumi(cache: string, update: (detail: string) => void): Promise<Tool> {
+export async function ensurePulumi(cache: string, update: Update): Promise<Tool> {
   const installed = await installedPulumi();
   if (installed !== undefined) return installed;
   const built = builtPulumiFolder(cache);
@@ -81,11 +81,7 @@ export async function isBuiltPulumi(folder: string): Promise<boolean> {
 }
 
 /** The Node language host: the one that came with the CLI, else built from its last Go module. */
-export async function ensureLanguageHost(
-  cache: string,
-  pulumi: Tool,
-  update: (detail: string) => void,
-): Promise<Tool> {
+export async function ensureLanguageHost(cache: string, pulumi: Tool, update: Update): Promise<Tool> {
   const shipped = shippedLanguageHost(pulumi);
   if (shipped !== undefined) return shipped;
   const folder = builtLanguageHostFolder(cache);

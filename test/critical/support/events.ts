@@ -52,7 +52,6 @@ export const agentEventSchema = z.discriminatedUnion('type', [
 
 export type AgentEvent = z.infer<typeof agentEventSchema>;
 export type EventType = AgentEvent['type'];
-export type EventOf<Type extends EventType> = Extract<AgentEvent, { type: Type }>;
 export type ReceivedEvent = AgentEvent & {
   /** This process's clock when the frame arrived, milliseconds since the epoch. */
   receivedAt: number;

@@ -1,0 +1,186 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { listThreads, postMessage } from './support/backend.js';
+import { ask, openChat, type Chat } from './support/chat.js';
+import { closeConnections, connect } from './support/connection.js';
+import { testTimeoutMs } from './support/deadlines.js';
+import { environment } from './support/environment.js';
+import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
+import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
+import { expectedRun } from './support/runs.js';
+import { closeDatabase, messageRows } from './support/sql.js';
+import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
+
+let browser: Browser;
+const open = new Set<ChatPage>();
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterEach(async () => {
+  await Promise.all([...open].map((page) => page.close()));
+  open.clear();
+  await closeConnections();
+});
+afterAll(async () => {
+  await browser.close();
+  await closeDatabase();
+});
+
+async function openPage(label: string): Promise<ChatPage> {
+  const page = await ChatPage.open(browser, label);
+  open.add(page);
+  return page;
+}
+
+/** Every user has a page of their own; all are at work at once. */
+function everybody<T>(does: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: environment.userCount }, (_, index) => does(index)));
+}
+
+/** A second device of the page's user, on the one thread that the page made: it sees what the page should. */
+async function watch(account: Account): Promise<Chat> {
+  const { token, userId } = await logIn(account);
+  const user: User = { ...account, token, userId };
+  const [threadId, ...others] = await listThreads(token);
+  if (threadId === undefined || others.length > 0) {
+    throw new Error(
+      `${account.label}: expected one thread, got ${String(others.length + (threadId ? 1 : 0))}`,
+    );
+  }
+  const connection = await connect(user);
+  await connection.subscribe(threadId, 0);
+  return { user, threadId, connection };
+}
+
+/** The page shows what PostgreSQL has and what a subscriber received: nothing less, nothing twice. */
+async function expectShown(
+  page: ChatPage,
+  { threadId, connection }: Chat,
+  messages: ShownMessage[],
+): Promise<void> {
+  const rows = await messageRows(threadId);
+  expect(rows.map(({ role, content }) => ({ role, content }))).toEqual(messages);
+  await Promise.all(rows.map(({ run_id }) => connection.untilEnd(run_id)));
+  await page.untilEvents(connection.events.length);
+  expect(await page.events()).toEqual(connection.events.map(({ type, seq }) => ({ type, seq })));
+  expect(await page.messages()).toEqual(messages);
+}
+
+test(
+  'a new user signs up, opens a thread, asks, sees the agent at work and its answer, also after a reload',
+  async () => {
+    const problems = await everybody(async (index) => {
+      const account = newAccount(index);
+      const { label } = account;
+      const page = await openPage(label);
+      await page.signUp(account);
+      await page.openFirstThread();
+      const chat = await watch(account);
+      const { user, threadId, connection } = chat;
+
+      const input = `calculate ${String(index)} * 100 + 1`;
+      const content = `The result is ${String(index * 100 + 1)}.`;
+      await page.say(input);
+      await page.untilAnswers(1);
+      const messages = [
+        { role: 'user', content: input },
+        { role: 'assistant', content },
+      ];
+      await expectShown(page, chat, messages);
+
+      await page.page.reload();
+      await page.untilLoggedIn(account.email);
+      await page.untilAnswers(1);
+      await expectShown(page, chat, messages);
+      return [
+        ...connection.malformed,
+        ...problemsOfStream(label, connection.events, { userId: user.userId, threadId }),
+        ...problemsOfRun(
+          label,
+          connection.events,
+          expectedRun({ input, calls: [{ tool: 'calculator', end: { ok: true } }], content }),
+        ),
+      ];
+    });
+    expectNone(problems.flat());
+  },
+  testTimeoutMs,
+);
+
+test(
+  'a wrong password shows an error and logs nobody in; the right one shows the conversation so far',
+  async () => {
+    await everybody(async (index) => {
+      const user = await createUser(index);
+      const chat = await openChat(user);
+      await ask(chat, `earlier words of ${user.userId}`);
+
+      const page = await openPage(user.label);
+      expect(await page.failToLogIn(user)).not.toBe('');
+      expect(await page.isLoggedIn()).toBe(false);
+      await page.logIn(user);
+      await page.openThread(0);
+      await page.untilAnswers(1);
+      await expectShown(page, chat, [
+        { role: 'user', content: `earlier words of ${user.userId}` },
+        { role: 'assistant', content: `You said: earlier words of ${user.userId}` },
+      ]);
+    });
+  },
+  testTimeoutMs,
+);
+
+test(
+  'a page that lost its connection says so, connects again and shows what it missed, once',
+  async () => {
+    await everybody(async (index) => {
+      const user = await createUser(index);
+      const chat = await openChat(user);
+      const page = await openPage(user.label);
+      const network = await page.controlWebSocket();
+      await page.logIn(user);
+      await page.openThread(0);
+      await page.say('before');
+      await page.untilAnswers(1);
+
+      await network.cut();
+      await page.untilConnection('reconnecting');
+      const runId = await postMessage(user, chat.threadId, 'in the meantime');
+      await chat.connection.untilEnd(runId);
+      network.restore();
+      await page.untilConnection('connected');
+      await page.untilAnswers(2);
+      await expectShown(page, chat, [
+        { role: 'user', content: 'before' },
+        { role: 'assistant', content: 'You said: before' },
+        { role: 'user', content: 'in the meantime' },
+        { role: 'assistant', content: 'You said: in the meantime' },
+      ]);
+    });
+  },
+  testTimeoutMs,
+);
+
+test(
+  'a run that fails is shown as failed, and the next message is answered',
+  async () => {
+    await everybody(async (index) => {
+      const account = newAccount(index);
+      const page = await openPage(account.label);
+      await page.signUp(account);
+      await page.openFirstThread();
+      const chat = await watch(account);
+      await page.say('[llm:error] please');
+      expect(await page.runError()).not.toBe('');
+      await page.say('again');
+      await page.untilAnswers(1);
+      await expectShown(page, chat, [
+        { role: 'user', content: '[llm:error] please' },
+        { role: 'user', content: 'again' },
+        { role: 'assistant', content: 'You said: again' },
+      ]);
+    });
+  },
+  testTimeoutMs,
+);

@@ -1,0 +1,216 @@
+import { chromium, type Browser, type Page, type WebSocketRoute } from 'playwright-core';
+import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
+import { deadlines } from './deadlines.js';
+import { environment } from './environment.js';
+import type { Account } from './users.js';
+
+const defaultChromium = '/usr/bin/chromium';
+
+export function launchBrowser(): Promise<Browser> {
+  const isRoot = process.getuid?.() === 0;
+  return chromium.launch({
+    executablePath: process.env['REHEARSAL_CHROMIUM'] ?? defaultChromium,
+    args: [
+      // Chromium refuses to run as root with its sandbox.
+      ...(isRoot ? ['--no-sandbox'] : []),
+      '--disable-background-networking',
+      '--disable-gpu',
+      // A container's /dev/shm is often too small for ten pages.
+      '--disable-dev-shm-usage',
+    ],
+  });
+}
+
+export interface ShownMessage {
+  role: string;
+  content: string;
+}
+export interface ShownEvent {
+  type: string;
+  seq: number;
+}
+
+/** The part of the DOM that is read inside the page. */
+interface Item {
+  getAttribute(name: string): string | null;
+  textContent: string | null;
+}
+
+const intervalMs = 50;
+/** Any code but those with which the backend itself ends a connection. */
+const cutCode = 4000;
+
+/** The chat page as its user sees it, by its `data-testid`s. */
+export class ChatPage {
+  private constructor(
+    /** `user 3`, for messages. */
+    private readonly label: string,
+    readonly page: Page,
+  ) {}
+
+  /** A page that shares nothing with the browser's other pages. */
+  static async open(browser: Browser, label: string): Promise<ChatPage> {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(deadlines.pageMs);
+    const page = await context.newPage();
+    await page.goto(environment.endpoints.frontendUrl);
+    return new ChatPage(label, page);
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+
+  private async submit(button: 'signup' | 'login', email: string, password: string): Promise<void> {
+    await this.page.getByTestId('email').fill(email);
+    await this.page.getByTestId('password').fill(password);
+    await this.page.getByTestId(button).click();
+  }
+
+  async signUp({ email, password }: Account): Promise<void> {
+    await this.submit('signup', email, password);
+    await this.untilLoggedIn(email);
+  }
+
+  async logIn({ email, password }: Account): Promise<void> {
+    await this.submit('login', email, password);
+    await this.untilLoggedIn(email);
+  }
+
+  /** Logs in with a password that is wrong. @returns what the page says about it. */
+  async failToLogIn({ email }: Account): Promise<string> {
+    await this.submit('login', email, 'not the password');
+    return this.until(
+      'a login error',
+      async () => (await this.page.getByTestId('login-error').textContent()) ?? '',
+      (text) => text.trim() !== '',
+    );
+  }
+
+  isLoggedIn(): Promise<boolean> {
+    return this.page.getByTestId('user').isVisible();
+  }
+
+  async untilLoggedIn(email: string): Promise<void> {
+    const user = this.page.getByTestId('user');
+    await this.until(
+      'the e-mail address of the user',
+      async () => (await user.textContent())?.trim(),
+      (shown) => shown === email,
+    );
+    await this.untilConnection('connected');
+  }
+
+  async untilConnection(state: 'connected' | 'reconnecting'): Promise<void> {
+    const connection = this.page.getByTestId('connection');
+    await this.until(
+      `connection ${state}`,
+      () => connection.getAttribute('data-state'),
+      (shown) => shown === state,
+    );
+  }
+
+  /** Makes a thread and waits until the list shows it, as the only one. */
+  async openFirstThread(): Promise<void> {
+    await this.page.getByTestId('new-thread').click();
+    await this.until(
+      'one thread in the list',
+      () => this.page.getByTestId('thread').count(),
+      (count) => count === 1,
+    );
+  }
+
+  async openThread(index: number): Promise<void> {
+    await this.page.getByTestId('thread').nth(index).click();
+  }
+
+  /**
+   * Puts a switch between the page and the WebSocket server. Call it before the page connects.
+   * `cut` ends the connection and every new one until `restore`.
+   */
+  async controlWebSocket(): Promise<{ cut(): Promise<void>; restore(): void }> {
+    let isCut = false;
+    const routes = new Set<WebSocketRoute>();
+    await this.page.routeWebSocket(/\/ws$/, async (route) => {
+      if (isCut) {
+        await route.close({ code: cutCode });
+        return;
+      }
+      routes.add(route);
+      route.connectToServer();
+    });
+    return {
+      cut: async () => {
+        isCut = true;
+        await Promise.all([...routes].map((route) => route.close({ code: cutCode })));
+        routes.clear();
+      },
+      restore: () => {
+        isCut = false;
+      },
+    };
+  }
+
+  async say(content: string): Promise<void> {
+    await this.page.getByTestId('message').fill(content);
+    await this.page.getByTestId('send').click();
+  }
+
+  runError(): Promise<string> {
+    return this.until(
+      'a run error',
+      async () => (await this.page.getByTestId('run-error').textContent()) ?? '',
+      (text) => text.trim() !== '',
+    );
+  }
+
+  messages(): Promise<ShownMessage[]> {
+    return this.page
+      .getByTestId('messages')
+      .locator('[data-testid^="message-"]')
+      .evaluateAll((items: Item[]) =>
+        items.map((item) => ({
+          role: (item.getAttribute('data-testid') ?? '').replace('message-', ''),
+          content: (item.textContent ?? '').trim(),
+        })),
+      );
+  }
+
+  events(): Promise<ShownEvent[]> {
+    return this.page.getByTestId('event').evaluateAll((items: Item[]) =>
+      items.map((item) => ({
+        type: item.getAttribute('data-type') ?? '',
+        seq: Number(item.getAttribute('data-seq')),
+      })),
+    );
+  }
+
+  async untilAnswers(count: number): Promise<void> {
+    await this.until(
+      `${String(count)} messages of the assistant`,
+      () => this.messages(),
+      (shown) => shown.filter(({ role }) => role === 'assistant').length >= count,
+    );
+  }
+
+  async untilEvents(count: number): Promise<void> {
+    await this.until(
+      `${String(count)} events`,
+      () => this.events(),
+      (shown) => shown.length >= count,
+    );
+  }
+
+  private async until<T>(
+    what: string,
+    probe: () => Promise<T>,
+    predicate: (value: T) => boolean,
+  ): Promise<T> {
+    try {
+      return await waitUntil(probe, predicate, { what, deadlineMs: deadlines.pageMs, intervalMs });
+    } catch (cause) {
+      const shown = cause instanceof DeadlineExceededError ? JSON.stringify(cause.lastSeen) : String(cause);
+      throw new Error(`${this.label}: expected the page to show ${what}, it showed ${shown}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import type Docker from 'dockerode';
+import { waitUntil } from '../wait.js';
+import { createOptions, updateOptions } from './container-config.js';
+import { containerInputs, containerOutputs, type ContainerInputs } from './container-inputs.js';
+import { containerState } from './container-state.js';
+import { diffInputs, newState } from './diff.js';
+import { failure, isConflict, isNotFound, reasonOf } from './errors.js';
+import { findOrPull } from './remote-image.js';
+import { timeoutsMeta, type Context, type ResourceState, type ResourceType } from './resource.js';
+import { typed } from './schema.js';
+import type { Values } from './values.js';
+
+const healthIntervalMs = 100;
+/** Log lines quoted when a container dies before it is healthy. */
+const quotedLines = 20;
+
+/** The changes that the engine applies to a container that runs. */
+const updatable = [
+  'restart',
+  'maxRetryCount',
+  'cpuShares',
+  'memory',
+  'memoryReservation',
+  'cpuSet',
+  'memorySwap',
+];
+/** The changes that only a new container could apply, but that the official provider only writes down. */
+const recordedOnly = ['healthcheck', 'init', 'rm', 'tmpfs'];
+
+export const container: ResourceType = {
+  inputs: containerInputs,
+  outputs: containerOutputs,
+  autonamed: true,
+  deleteBeforeReplace: true,
+  meta: { ...timeoutsMeta, schema_version: '2' },
+  create,
+  read,
+  update,
+  remove,
+};
+
+async function create(context: Context, values: Values): Promise<ResourceState> {
+  const inputs = typed(containerInputs, values);
+  const { docker, signal } = context;
+  const secrets = inputs.envs ?? [];
+  const what = `container ${inputs.name} can't be`;
+  await findOrPull(context, inputs.image);
+  const made = await docker.createContainer(createOptions(inputs)).catch((cause: unknown) => {
+    throw failure(`${what} created`, cause, secrets);
+  });
+  try {
+    await connectNetworks(docker, made.id, inputs);
+    signal.throwIfAborted();
+    if (inputs.start) await made.start();
+    if (inputs.start && inputs.wait) await waitForHealth(made, inputs, signal);
+    const containerLogs = inputs.attach ? await attach(made, inputs) : null;
+    const known = { ...newState(containerInputs, values, false), exitCode: null, containerLogs };
+    return { id: made.id, state: containerState(await made.inspect(), known) };
+  } catch (cause) {
+    const error = failure(`${what} started`, cause, secrets);
+    await discard(made, error);
+    throw error;
+  }
+}
+
+/** Removes a container that failed to start. What goes wrong here is added to the error that matters. */
+async function discard(made: Docker.Container, error: Error): Promise<void> {
+  try {
+    await made.remove({ force: true, v: true });
+  } catch (cause) {
+    if (!isNotFound(cause)) error.message += ` (and it could not be removed: ${reasonOf(cause)})`;
+  }
+}
+
+async function connectNetworks(docker: Docker, id: string, inputs: ContainerInputs): Promise<void> {
+  if (inputs.networksAdvanced === undefined || inputs.networksAdvanced.length === 0) return;
+  if (inputs.networkMode === 'bridge') await docker.getNetwork('bridge').disconnect({ Container: id });
+  for (const { name, aliases, ipv4Address } of inputs.networksAdvanced) {
+    await docker.getNetwork(name).connect({
+      Container: id,
+      EndpointConfig: { Aliases: aliases, IPAMConfig: { IPv4Address: ipv4Address } },
+    });
+  }
+}
+
+async function waitForHealth(
+  made: Docker.Container,
+  inputs: ContainerInputs,
+  signal: AbortSignal,
+): Promise<void> {
+  const { State: last } = await waitUntil(
+    () => made.inspect(),
+    ({ State }) => !State.Running || State.Health === undefined || State.Health.Status !== 'starting',
+    {
+      what: 'its health check succeeds',
+      deadlineMs: inputs.waitTimeout * 1000,
+      intervalMs: healthIntervalMs,
+      signal,
+    },
+  );
+  if (last.Health?.Status === 'healthy') return;
+  if (last.Running && last.Health === undefined) {
+    throw new Error('"wait" needs a health check: set "healthcheck", or leave "wait" out');
+  }
+  const fact = last.Running ? 'its health check failed' : `it ended with exit code ${last.ExitCode}`;
+  throw new Error(`${fact}. Its last output:\n${await logsOf(made, quotedLines)}`);
+}
+
+/** Waits for the container's end. @returns what it wrote, if that is asked for. */
+async function attach(made: Docker.Container, { logs }: ContainerInputs): Promise<string | null> {
+  await made.wait();
+  return logs ? logsOf(made) : null;
+}
+
+async function logsOf(made: Docker.Container, lines?: number): Promise<string> {
+  const frames = await made.logs({ stdout: true, stderr: true, tail: lines });
+  return textOfFrames(frames);
+}
+
+/** The engine packs output without a terminal into frames: 8 bytes of header, the last 4 of them the length. */
+function textOfFrames(frames: Buffer): string {
+  const parts: Buffer[] = [];
+  for (let at = 0; at + 8 <= frames.length;) {
+    const end = at + 8 + frames.readUInt32BE(at + 4);
+    parts.push(frames.subarray(at + 8, end));
+    at = end;
+  }
+  return Buffer.concat(parts).toString();
+}
+
+async function read({ docker }: Context, id: string, state: Values): Promise<ResourceState | undefined> {
+  try {
+    return { id, state: containerState(await docker.getContainer(id).inspect(), state) };
+  } catch (cause) {
+    if (isNotFound(cause)) return undefined;
+    throw failure(`container ${id} can't be read`, cause);
+  }
+}
+
+async function update({ docker, warn }: Context, id: string, state: Values, values: Values): Promise<void> {
+  const inputs = typed(containerInputs, values);
+  const running = docker.getContainer(id);
+  const changes = diffInputs(containerInputs, state, values);
+  try {
+    if (changes.has('mustRun') && inputs.mustRun && inputs.start) await running.start();
+    if (updatable.some((name) => changes.has(name))) await running.update(updateOptions(inputs));
+  } catch (cause) {
+    throw failure(`container ${inputs.name} can't be updated`, cause);
+  }
+  const recorded = recordedOnly.filter((name) => changes.has(name));
+  if (recorded.length > 0) {
+    warn(
+      `container ${inputs.name}: ${recorded.join(', ')} can't change while it exists, and like the official ` +
+        'provider this one only records the new value. To apply it, replace the container: ' +
+        'replaceOnChanges in its resource options, or pulumi up --target-replace',
+    );
+  }
+}
+
+async function remove({ docker }: Context, id: string, state: Values): Promise<void> {
+  const doomed = docker.getContainer(id);
+  const graceSeconds = Number(state.destroyGraceSeconds ?? 0);
+  try {
+    // Without a period of grace, removal by force kills at once.
+    if (graceSeconds > 0 && state.attach !== true)
+      await doomed.stop({ t: graceSeconds }).catch(ignoreStopped);
+    await doomed.remove({ force: true, v: state.removeVolumes === true });
+  } catch (cause) {
+    // 409: somebody else, or the container's own "rm", is removing it.
+    if (isConflict(cause)) await doomed.wait({ condition: 'removed' }).catch(ignoreGone);
+    else if (!isNotFound(cause)) throw failure(`container ${id} can't be removed`, cause);
+  }
+}
+
+/** 304: it has stopped already. 404: the removal that follows finds out. */
+function ignoreStopped(error: unknown): void {
+  const ignorable =
+    error instanceof Error && 'statusCode' in error && [304, 404].includes(Number(error.statusCode));
+  if (!ignorable) throw error;
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}

@@ -1,0 +1,36 @@
+/** The engine's answer to a request: dockerode puts its HTTP status on the error. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+export const isNotFound = (error: unknown): boolean => statusOf(error) === 404;
+export const isConflict = (error: unknown): boolean => statusOf(error) === 409;
+
+/** The engine's own words, without dockerode's "(HTTP code 409) conflict - " before them. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const answer = 'json' in error ? error.json : undefined;
+  if (typeof answer === 'object' && answer !== null && 'message' in answer) return String(answer.message);
+  return error.message === '' && 'code' in error ? String(error.code) : error.message;
+}
+
+/**
+ * Says what was being done, in front of the engine's words.
+ * @param secrets Entries NAME=value of environments: where the engine quotes one, its value is left out.
+ */
+export function failure(what: string, cause: unknown, secrets: readonly string[] = []): Error {
+  const reason = secrets.reduce((message, entry) => {
+    const [name = ''] = entry.split('=', 1);
+    return message.replaceAll(entry, `${name}=[hidden]`);
+  }, reasonOf(cause));
+  return new Error(`${what}: ${reason}`, { cause });
+}
+
+export function unreachable(host: string, cause: unknown): Error {
+  return new Error(
+    `no Docker Engine answers at ${host} (${reasonOf(cause)}): start it, ` +
+      'or set DOCKER_HOST, the docker context or the config value docker:host to one that runs',
+    { cause },
+  );
+}

@@ -1,0 +1,201 @@
+import grpc from '@grpc/grpc-js';
+import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
+import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
+import pb from '@pulumi/pulumi/proto/provider_pb.js';
+import type Docker from 'dockerode';
+import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
+import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
+import type { Checked } from './check.js';
+import { checkConfig, connect } from './config.js';
+import type { Change } from './diff.js';
+import { reasonOf } from './errors.js';
+import * as operations from './operations.js';
+import type { Context } from './resource.js';
+import { providerVersion } from './types.js';
+import type { Values } from './values.js';
+
+const largestMessageBytes = 400 * 1024 * 1024;
+/** When the engine names no limit for an operation. The official provider's. */
+const defaultLimitMs = 20 * 60 * 1000;
+
+/** A server of Pulumi's provider protocol, not listening yet. */
+export function providerServer(): grpc.Server {
+  const server = new grpc.Server({ 'grpc.max_receive_message_length': largestMessageBytes });
+  // The methods of the protocol that are not here answer "unimplemented", which the engine understands.
+  server.addService(ResourceProviderService, handlers());
+  return server;
+}
+
+function handlers(): grpc.UntypedServiceImplementation {
+  const cancelled = new AbortController();
+  let docker: Docker | undefined;
+
+  const context = (limitSeconds: number): Context => {
+    if (docker === undefined) throw new Error('the provider is used before it is configured');
+    const limitMs = limitSeconds > 0 ? limitSeconds * 1000 : defaultLimitMs;
+    return {
+      docker,
+      signal: AbortSignal.any([cancelled.signal, AbortSignal.timeout(limitMs)]),
+      warn: (message) => process.stderr.write(`${message}\n`),
+    };
+  };
+
+  return {
+    getPluginInfo: unary(() =>
+      withFields(new pluginPb.PluginInfo(), (info) => info.setVersion(providerVersion)),
+    ),
+
+    getSchema: unary(() =>
+      withFields(new pb.GetSchemaResponse(), (response) =>
+        response.setSchema(JSON.stringify({ name: 'docker', version: providerVersion })),
+      ),
+    ),
+
+    checkConfig: unary((request: pb.CheckRequest) => checkResponse(checkConfig(values(request.getNews())))),
+
+    diffConfig: unary((request: pb.DiffRequest) => {
+      const moved = values(request.getOlds()).host !== values(request.getNews()).host;
+      const changes = moved ? [['host', { kind: 'update', replace: false }] as const] : [];
+      return diffResponse({ changes: new Map(changes), deleteBeforeReplace: false });
+    }),
+
+    configure: unary(async (request: pb.ConfigureRequest) => {
+      docker = await connect(values(request.getArgs()));
+      // Secrets are not accepted: the engine unwraps them before a call, and wraps the results again.
+      return withFields(new pb.ConfigureResponse(), (response) => response.setSupportspreview(true));
+    }),
+
+    check: unary((request: pb.CheckRequest) =>
+      checkResponse(
+        operations.check(
+          request.getUrn(),
+          values(request.getOlds()),
+          values(request.getNews()),
+          request.getRandomseed_asU8(),
+        ),
+      ),
+    ),
+
+    diff: unary((request: pb.DiffRequest) =>
+      diffResponse(
+        operations.diff(
+          request.getUrn(),
+          values(request.getOlds()),
+          values(request.getNews()),
+          request.getIgnorechangesList(),
+        ),
+      ),
+    ),
+
+    create: unary(async (request: pb.CreateRequest) => {
+      const [urn, inputs] = [request.getUrn(), values(request.getProperties())];
+      const made = request.getPreview()
+        ? { id: '', state: operations.previewCreate(urn, inputs) }
+        : await operations.create(context(request.getTimeout()), urn, inputs);
+      return withFields(new pb.CreateResponse(), (response) => {
+        response.setId(made.id);
+        response.setProperties(struct(made.state));
+      });
+    }),
+
+    read: unary(async (request: pb.ReadRequest) => {
+      const state = values(request.getProperties());
+      const found = await operations.read(
+        context(request.getTimeout()),
+        request.getUrn(),
+        request.getId(),
+        state,
+      );
+      return withFields(new pb.ReadResponse(), (response) => {
+        if (found === undefined) return;
+        response.setId(found.id);
+        response.setProperties(struct(found.state));
+        response.setInputs(request.getInputs());
+      });
+    }),
+
+    update: unary(async (request: pb.UpdateRequest) => {
+      const [urn, state, inputs] = [request.getUrn(), values(request.getOlds()), values(request.getNews())];
+      const updated = request.getPreview()
+        ? operations.previewUpdate(urn, state, inputs)
+        : await operations.update(context(request.getTimeout()), urn, request.getId(), state, inputs);
+      return withFields(new pb.UpdateResponse(), (response) => response.setProperties(struct(updated)));
+    }),
+
+    delete: unary(async (request: pb.DeleteRequest) => {
+      const state = values(request.getProperties());
+      await operations.remove(context(request.getTimeout()), request.getUrn(), request.getId(), state);
+      return new emptyPb.Empty();
+    }),
+
+    cancel: unary(() => {
+      cancelled.abort(new Error('cancelled'));
+      return new emptyPb.Empty();
+    }),
+
+    invoke: unary((request: pb.InvokeRequest) => {
+      throw new Error(
+        `the embedded Docker provider has no function ${request.getTok()}: ` +
+          'install the official plugin (pulumi plugin install resource docker)',
+      );
+    }),
+  };
+}
+
+function unary<Request, Response>(
+  handle: (request: Request) => Response | Promise<Response>,
+): grpc.handleUnaryCall<Request, Response> {
+  return ({ request }, callback) => {
+    Promise.resolve()
+      .then(() => handle(request))
+      .then(
+        (response) => {
+          callback(null, response);
+        },
+        (error: unknown) => {
+          callback({ code: grpc.status.UNKNOWN, message: reasonOf(error) });
+        },
+      );
+  };
+}
+
+function withFields<Message>(message: Message, set: (message: Message) => unknown): Message {
+  set(message);
+  return message;
+}
+
+const values = (struct: structPb.Struct | undefined): Values => struct?.toJavaScript() ?? {};
+const struct = (fields: Values): structPb.Struct => structPb.Struct.fromJavaScript(fields);
+
+function checkResponse({ inputs, failures }: Checked): pb.CheckResponse {
+  return withFields(new pb.CheckResponse(), (response) => {
+    response.setInputs(struct(inputs));
+    for (const { property, reason } of failures) {
+      const failure = response.addFailures();
+      failure.setProperty(property);
+      failure.setReason(reason);
+    }
+  });
+}
+
+const diffKinds: Record<Change['kind'], [inPlace: pb.PropertyDiff.Kind, replace: pb.PropertyDiff.Kind]> = {
+  add: [pb.PropertyDiff.Kind.ADD, pb.PropertyDiff.Kind.ADD_REPLACE],
+  update: [pb.PropertyDiff.Kind.UPDATE, pb.PropertyDiff.Kind.UPDATE_REPLACE],
+  delete: [pb.PropertyDiff.Kind.DELETE, pb.PropertyDiff.Kind.DELETE_REPLACE],
+};
+
+function diffResponse({ changes, deleteBeforeReplace }: operations.Difference): pb.DiffResponse {
+  const { DIFF_NONE, DIFF_SOME } = pb.DiffResponse.DiffChanges;
+  return withFields(new pb.DiffResponse(), (response) => {
+    response.setChanges(changes.size === 0 ? DIFF_NONE : DIFF_SOME);
+    response.setDiffsList([...changes.keys()]);
+    response.setReplacesList([...changes].filter(([, { replace }]) => replace).map(([name]) => name));
+    response.setDeletebeforereplace(deleteBeforeReplace);
+    response.setHasdetaileddiff(true);
+    for (const [name, { kind, replace }] of changes) {
+      const [inPlace, replacing] = diffKinds[kind];
+      const detail = withFields(new pb.PropertyDiff(), (diff) => diff.setKind(replace ? replacing : inPlace));
+      response.getDetaileddiffMap().set(name, detail);
+    }
+  });
+}

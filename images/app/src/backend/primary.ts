@@ -1,0 +1,61 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { createLogger } from '../shared/log.js';
+import { createPool, migrate } from '../shared/postgres.js';
+import { onShutdown } from '../shared/shutdown.js';
+import { clickhouseOf, type Settings } from './settings.js';
+import { createEventTable } from './stores/event-log.js';
+import { appDdl } from './stores/schema.js';
+
+/** What the primary tells its workers. */
+export interface WorkersMessage {
+  listening: number;
+}
+
+/**
+ * Creates the schemas, starts the workers and replaces one that dies. A worker that dies before it listened
+ * would die again: then the whole service ends.
+ */
+export async function startPrimary(settings: Settings): Promise<void> {
+  const logger = createLogger('backend', { worker: 0 });
+  const listening = new Set<Worker>();
+  let stopping = false;
+
+  const announce = (): void => {
+    const message: WorkersMessage = { listening: listening.size };
+    for (const worker of listening) worker.send(message);
+  };
+  const fork = (number: number): void => {
+    const worker = cluster.fork({ WORKER_NUMBER: String(number) });
+    worker.once('listening', () => {
+      listening.add(worker);
+      announce();
+    });
+    worker.once('exit', (code, signal) => {
+      const listened = listening.delete(worker);
+      if (stopping) return;
+      logger.error({ number, code, signal }, 'worker died');
+      if (!listened) process.exit(1);
+      announce();
+      fork(number);
+    });
+  };
+
+  onShutdown(logger, async () => {
+    stopping = true;
+    await Promise.all(
+      Object.values(cluster.workers ?? {}).map(async (worker) => {
+        if (worker === undefined || worker.isDead()) return;
+        const exited = once(worker, 'exit');
+        worker.process.kill('SIGTERM');
+        await exited;
+      }),
+    );
+  });
+
+  const pool = createPool(settings.DATABASE_URL, 1, logger);
+  await Promise.all([migrate(pool, appDdl), createEventTable(clickhouseOf(settings))]);
+  await pool.end();
+  for (let number = 1; number <= settings.WEB_CONCURRENCY; number += 1) fork(number);
+  logger.info({ workers: settings.WEB_CONCURRENCY, port: settings.PORT }, 'started');
+}

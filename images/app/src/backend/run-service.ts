@@ -1,0 +1,114 @@
+import { epochMs } from '../shared/clock.js';
+import { type Logger } from '../shared/log.js';
+import { type RunContext } from './engine/agent.js';
+import { runAgent, type AgentName } from './engine/agents.js';
+import { AgentError, type AgentEvent, type Emit } from './engine/events.js';
+import { type ChatMessage, type LlmClient } from './engine/llm-client.js';
+import { type EventLog } from './stores/event-log.js';
+import { type EventStream } from './stores/event-stream.js';
+import { type AbandonedRun, type Runs } from './stores/runs.js';
+import { type Threads } from './stores/threads.js';
+
+/** How much of a thread the LLM is told. */
+const historyMessages = 50;
+
+export interface RunServiceDependencies {
+  runs: Runs;
+  threads: Threads;
+  stream: EventStream;
+  eventLog: EventLog;
+  llm: LlmClient;
+  logger: Logger;
+  worker: number;
+  maxSteps: number;
+  maxRevisions: number;
+}
+
+/** Starts runs, whichever transport asked, and connects the execution engine to the stores. */
+export function createRunService(dependencies: RunServiceDependencies) {
+  const { runs, threads, stream, eventLog, llm, logger, worker, maxSteps, maxRevisions } = dependencies;
+  const active = new Set<Promise<void>>();
+  const stopping = new AbortController();
+
+  const emitterOf =
+    (threadId: string, runId: string, userId: string): Emit =>
+    async ({ type, agent, data }: AgentEvent) => {
+      const emittedAt = epochMs();
+      const seq = await stream.append(threadId, { type, threadId, runId, userId, agent, emittedAt, data });
+      eventLog.push({
+        thread_id: threadId,
+        run_id: runId,
+        user_id: userId,
+        agent,
+        type,
+        seq,
+        emitted_at_ms: emittedAt,
+        data: JSON.stringify(data),
+      });
+    };
+
+  async function execute(runId: string, threadId: string, userId: string, agent: AgentName): Promise<void> {
+    const progress = { steps: 0, revisions: 0 };
+    const context: RunContext = {
+      llm,
+      emit: emitterOf(threadId, runId, userId),
+      tools: { searchMessages: (query) => threads.search(threadId, query, runId) },
+      maxSteps,
+      maxRevisions,
+      signal: stopping.signal,
+      progress,
+    };
+    const history = (await threads.messages(threadId, historyMessages)).map(
+      ({ role, content }): ChatMessage => ({ role, content }),
+    );
+    await runAgent(context, agent, history, {
+      completed: ({ content }) => runs.complete(runId, content, progress),
+      failed: ({ code }) => runs.fail(runId, code, progress),
+    });
+  }
+
+  function launch(runId: string, threadId: string, userId: string, agent: AgentName): void {
+    const run = execute(runId, threadId, userId, agent)
+      .catch((error: unknown) => {
+        const expected = error instanceof AgentError && error.code !== 'internal';
+        logger[expected ? 'info' : 'error']({ err: error, runId, threadId }, 'run failed');
+      })
+      .finally(() => active.delete(run));
+    active.add(run);
+  }
+
+  async function tellAbandoned({ id, threadId, userId, agent }: AbandonedRun): Promise<void> {
+    const emit = emitterOf(threadId, id, userId);
+    await emit({
+      type: 'agent_failed',
+      agent,
+      data: { error: 'internal', message: 'The worker of this run died.' },
+    });
+  }
+
+  return {
+    /** @throws ApiError 404 `thread_not_found`, 409 `run_active`. */
+    async start(
+      userId: string,
+      threadId: string,
+      content: string,
+      agent: AgentName,
+    ): Promise<{ messageId: string; runId: string }> {
+      const begun = await runs.begin({ userId, threadId, agent, content, worker });
+      // The caller sends its answer first.
+      setImmediate(() => launch(begun.runId, threadId, userId, agent));
+      return begun;
+    },
+    /** Ends the runs that this worker's predecessor left behind, so that their threads are usable again. */
+    async recover(): Promise<void> {
+      const abandoned = await runs.failAbandoned(worker);
+      await Promise.all(abandoned.map(tellAbandoned));
+    },
+    /** Fails the runs under way and waits until that is stored and told. */
+    async stop(): Promise<void> {
+      stopping.abort(new AgentError('internal', 'The server is stopping.'));
+      await Promise.all(active);
+    },
+  };
+}
+export type RunService = ReturnType<typeof createRunService>;

@@ -1,0 +1,112 @@
+import { type Logger } from '../../shared/log.js';
+
+const flushIntervalMs = 250;
+const requestTimeoutMs = 5000;
+const rowsPerInsert = 2000;
+const maxQueuedRows = 20_000;
+
+/** A row of ClickHouse's table `events`. */
+export interface EventRow {
+  thread_id: string;
+  run_id: string;
+  user_id: string;
+  agent: string;
+  type: string;
+  seq: number;
+  emitted_at_ms: number;
+  /** JSON. */
+  data: string;
+}
+
+export interface ClickHouseSettings {
+  url: string;
+  user: string;
+  password: string;
+  database: string;
+}
+
+/** Collapses, sooner or later, a row that was inserted twice because the first answer was lost. */
+const eventsDdl = (database: string): string => `
+  CREATE TABLE IF NOT EXISTS ${database}.events (
+    thread_id String, run_id String, user_id String, agent String, type String,
+    seq UInt64, emitted_at_ms Float64, data String
+  ) ENGINE = ReplacingMergeTree() PARTITION BY tuple() ORDER BY (thread_id, seq)`;
+
+/** SQL over HTTP that releases from 18.16 on take. */
+async function query(settings: ClickHouseSettings, sql: string, body?: string): Promise<string> {
+  const url = new URL(settings.url);
+  if (body !== undefined) url.searchParams.set('query', sql);
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'X-ClickHouse-User': settings.user, 'X-ClickHouse-Key': settings.password },
+    body: body ?? sql,
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  });
+  const text = await response.text();
+  if (!response.ok)
+    throw new Error(`ClickHouse answered with HTTP ${response.status}: ${text.slice(0, 500)}`);
+  return text;
+}
+
+export async function createEventTable(settings: ClickHouseSettings): Promise<void> {
+  await query(settings, `CREATE DATABASE IF NOT EXISTS ${settings.database}`);
+  await query(settings, eventsDdl(settings.database));
+}
+
+/** Collects rows and inserts them in batches, the first at most a quarter of a second after it came. */
+export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
+  const insertSql = `INSERT INTO ${settings.database}.events FORMAT JSONEachRow`;
+  let queue: EventRow[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let inserting: Promise<void> | undefined;
+
+  async function insertQueued(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, rowsPerInsert);
+      await query(settings, insertSql, batch.map((row) => JSON.stringify(row)).join('\n'));
+      queue = queue.slice(batch.length);
+    }
+  }
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    inserting ??= insertQueued()
+      .catch((error: unknown) => {
+        logger.error({ err: error, rows: queue.length }, 'events wait for ClickHouse');
+        schedule();
+      })
+      .finally(() => {
+        inserting = undefined;
+      });
+    return inserting;
+  }
+
+  function schedule(): void {
+    timer ??= setTimeout(() => void flush(), flushIntervalMs);
+  }
+
+  return {
+    push(row: EventRow): void {
+      if (queue.length >= maxQueuedRows) {
+        logger.error(
+          { threadId: row.thread_id, seq: row.seq },
+          'event not logged: ClickHouse takes none and the queue is full',
+        );
+        return;
+      }
+      queue.push(row);
+      schedule();
+    },
+    async ping(): Promise<void> {
+      await query(settings, 'SELECT 1');
+    },
+    /** Inserts what is queued. */
+    async close(): Promise<void> {
+      await inserting;
+      await flush();
+      clearTimeout(timer);
+    },
+  };
+}
+export type EventLog = ReturnType<typeof createEventLog>;

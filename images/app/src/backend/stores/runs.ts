@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { ApiError } from '../../shared/errors.js';
+import { transaction } from '../../shared/postgres.js';
+import { type AgentName } from '../engine/agents.js';
+
+const uniqueViolation = '23505';
+
+export interface NewRun {
+  userId: string;
+  threadId: string;
+  agent: AgentName;
+  content: string;
+  worker: number;
+}
+
+export interface Run {
+  id: string;
+  threadId: string;
+  agent: string;
+  status: 'running' | 'completed' | 'failed';
+  error: string | null;
+  steps: number;
+  revisions: number;
+  content: string | null;
+}
+
+export interface Progress {
+  steps: number;
+  revisions: number;
+}
+
+export interface AbandonedRun {
+  id: string;
+  threadId: string;
+  userId: string;
+  agent: string;
+}
+
+export function createRuns(pool: pg.Pool) {
+  return {
+    /**
+     * Stores the user's message and its run.
+     * @throws ApiError 404 `thread_not_found`, 409 `run_active`.
+     */
+    async begin({
+      userId,
+      threadId,
+      agent,
+      content,
+      worker,
+    }: NewRun): Promise<{ messageId: string; runId: string }> {
+      const runId = randomUUID();
+      const messageId = randomUUID();
+      try {
+        await transaction(pool, async (sql) => {
+          const { rowCount } = await sql.query(
+            `insert into app.runs (id, thread_id, user_id, agent, worker)
+             select $1, id, user_id, $4, $5 from app.threads where id = $2 and user_id = $3`,
+            [runId, threadId, userId, agent, worker],
+          );
+          if (rowCount !== 1) throw new ApiError(404, 'thread_not_found', 'You have no such thread.');
+          await sql.query(
+            `insert into app.messages (id, thread_id, run_id, role, agent, content) values ($1, $2, $3, 'user', $4, $5)`,
+            [messageId, threadId, runId, agent, content],
+          );
+        });
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === uniqueViolation) {
+          throw new ApiError(409, 'run_active', 'The thread has a run under way.');
+        }
+        throw error;
+      }
+      return { messageId, runId };
+    },
+
+    /** Stores the assistant's message and the run's end in one transaction. */
+    async complete(runId: string, content: string, { steps, revisions }: Progress): Promise<void> {
+      await transaction(pool, async (sql) => {
+        await sql.query(
+          `insert into app.messages (id, thread_id, run_id, role, agent, content)
+           select $1, thread_id, id, 'assistant', agent, $3 from app.runs where id = $2`,
+          [randomUUID(), runId, content],
+        );
+        await sql.query(
+          `update app.runs set status = 'completed', content = $2, steps = $3, revisions = $4, finished_at = now()
+           where id = $1`,
+          [runId, content, steps, revisions],
+        );
+      });
+    },
+
+    async fail(runId: string, error: string, { steps, revisions }: Progress): Promise<void> {
+      await pool.query(
+        `update app.runs set status = 'failed', error = $2, steps = $3, revisions = $4, finished_at = now()
+         where id = $1`,
+        [runId, error, steps, revisions],
+      );
+    },
+
+    async find(runId: string, userId: string): Promise<Run | undefined> {
+      const { rows } = await pool.query<Run>(
+        `select id, thread_id as "threadId", agent, status, error, steps, revisions, content
+         from app.runs where id = $1 and user_id = $2`,
+        [runId, userId],
+      );
+      return rows[0];
+    },
+
+    /** Fails the runs that a worker of this number left behind when it died, and returns them. */
+    async failAbandoned(worker: number): Promise<AbandonedRun[]> {
+      const { rows } = await pool.query<AbandonedRun>(
+        `update app.runs set status = 'failed', error = 'internal', finished_at = now()
+         where worker = $1 and status = 'running'
+         returning id, thread_id as "threadId", user_id as "userId", agent`,
+        [worker],
+      );
+      return rows;
+    },
+  };
+}
+export type Runs = ReturnType<typeof createRuns>;

@@ -1,0 +1,87 @@
+import { registerHealth } from '../shared/health.js';
+import { createHttpServer } from '../shared/http.js';
+import { createLogger } from '../shared/log.js';
+import { createPool } from '../shared/postgres.js';
+import { createRedis } from '../shared/redis.js';
+import { createSessions } from '../shared/sessions.js';
+import { onShutdown } from '../shared/shutdown.js';
+import { createTokenVerifier } from '../shared/tokens.js';
+import { createLlmClient } from './engine/llm-client.js';
+import { type WorkersMessage } from './primary.js';
+import { registerRoutes } from './routes.js';
+import { createRunService } from './run-service.js';
+import { clickhouseOf, type Settings } from './settings.js';
+import { createEventLog } from './stores/event-log.js';
+import { createEventStream } from './stores/event-stream.js';
+import { createRuns } from './stores/runs.js';
+import { createThreads } from './stores/threads.js';
+import { createSubscriptions } from './subscriptions.js';
+import { serveWebSockets } from './websocket.js';
+
+const poolConnections = 5;
+
+/** @param worker From 1 to `WEB_CONCURRENCY`; a replacement has the number of the worker that died. */
+export async function startWorker(settings: Settings, worker: number): Promise<void> {
+  const logger = createLogger('backend', { worker });
+  const pool = createPool(settings.DATABASE_URL, poolConnections, logger);
+  const redis = createRedis(settings.REDIS_URL, logger);
+  const subscriber = createRedis(settings.REDIS_URL, logger);
+  const eventLog = createEventLog(clickhouseOf(settings), logger);
+  const stream = createEventStream(redis);
+  const threads = createThreads(pool);
+  const runs = createRuns(pool);
+  const verifyToken = createTokenVerifier(settings.TOKEN_SECRET, createSessions(redis));
+  const llm = createLlmClient({
+    baseUrl: settings.LLM_BASE_URL,
+    model: settings.LLM_MODEL,
+    apiKey: settings.LLM_API_KEY,
+    timeoutMs: settings.LLM_TIMEOUT_MS,
+  });
+  const runService = createRunService({
+    runs,
+    threads,
+    stream,
+    eventLog,
+    llm,
+    logger,
+    worker,
+    maxSteps: settings.AGENT_MAX_STEPS,
+    maxRevisions: settings.AGENT_MAX_REVISIONS,
+  });
+
+  let workers = 0;
+  process.on('message', ({ listening }: WorkersMessage) => {
+    workers = listening;
+  });
+
+  const server = createHttpServer(logger);
+  registerHealth(
+    server,
+    {
+      postgres: () => pool.query('select 1'),
+      redis: () => redis.ping(),
+      clickhouse: () => eventLog.ping(),
+      llm: () => llm.ping(),
+    },
+    () => ({ ready: workers === settings.WEB_CONCURRENCY, values: { workers } }),
+  );
+  registerRoutes(server, { threads, runs, runService, verifyToken });
+  const webSockets = serveWebSockets(server.server, {
+    verifyToken,
+    threads,
+    subscriptions: createSubscriptions(stream, subscriber, logger),
+    runService,
+    logger,
+    worker,
+  });
+
+  onShutdown(logger, async () => {
+    await runService.stop();
+    webSockets.close();
+    await Promise.all([server.close(), eventLog.close()]);
+    await Promise.all([pool.end(), redis.quit(), subscriber.quit()]);
+  });
+
+  await runService.recover();
+  await server.listen({ port: settings.PORT, host: '0.0.0.0' });
+}

@@ -11,7 +11,7 @@ import { type Subscriptions } from './subscriptions.js';
 
 const authenticationTimeoutMs = 5000;
 const maxPendingFrames = 100;
-const maxSubscriptions = 100;
+const maxSubscriptions = 1000;
 /** A client that reads more slowly than its events come is cut off, and may come back for what it missed. */
 const maxUnsentBytes = 1024 * 1024;
 

@@ -1,0 +1,185 @@
+import * as api from './api.js';
+import { connect } from './connection.js';
+import { addEvent, clearEvents, element, showMessages, showText, showThreads } from './view.js';
+
+const sessionKey = 'session';
+/** Their events begin and end a run; the other agents are steps of a pipeline. */
+const topAgents = new Set(['assistant', 'write-review-refine']);
+const endOfRun = new Set(['agent_completed', 'agent_failed']);
+
+const byId = (id) => document.getElementById(id);
+const composer = byId('composer');
+const message = element('message');
+
+/** `{token, email}` while somebody is logged in. */
+let session;
+let connection;
+let connected = false;
+let threadId;
+let running = false;
+/** Sent, but not accepted yet. */
+let pending = false;
+
+function refreshControls() {
+  element('send').disabled = !connected || threadId === undefined || running || pending;
+  byId('working').hidden = !running;
+  byId('empty').hidden = threadId !== undefined;
+  composer.hidden = threadId === undefined;
+}
+
+/** Runs what a click asked for and shows its error in `place`. An expired session leads back to the login. */
+async function attempt(place, work) {
+  showText(place, undefined);
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    if (session !== undefined && error.code.match(/^(token|session)_/)) leave(error.code);
+    else showText(place, error.message);
+  }
+}
+
+const runError = element('run-error');
+const attemptInApp = (work) => attempt(runError, work);
+
+async function enter({ token, email }) {
+  session = { token, email };
+  sessionStorage.setItem(sessionKey, JSON.stringify(session));
+  byId('welcome').hidden = true;
+  byId('app').hidden = false;
+  element('user').textContent = email;
+  connection = connect(token, { onState, onEvent, onFrame, onRefused: leave });
+  refreshControls();
+  await attemptInApp(async () => {
+    const [newest] = await refreshThreads();
+    if (newest !== undefined && threadId === undefined) await select(newest.id);
+  });
+}
+
+/** @param code Why the server ended the session; undefined after a logout. */
+function leave(code) {
+  sessionStorage.removeItem(sessionKey);
+  connection?.stop();
+  session = threadId = connection = undefined;
+  running = pending = false;
+  byId('app').hidden = true;
+  byId('welcome').hidden = false;
+  element('user').textContent = '';
+  showMessages([]);
+  clearEvents();
+  showText(element('login-error'), code && 'Your session has ended. Please log in again.');
+}
+
+async function refreshThreads() {
+  const threads = await api.listThreads(session.token);
+  showThreads(threads, threadId, (id) => attemptInApp(() => select(id)));
+  return threads;
+}
+
+async function select(id) {
+  threadId = id;
+  running = pending = false;
+  clearEvents();
+  showMessages([]);
+  refreshControls();
+  connection.follow(id);
+  await Promise.all([refreshThreads(), refreshMessages()]);
+  message.focus();
+}
+
+/** Messages are read from the server each time: what is shown is what is stored. */
+async function refreshMessages() {
+  const id = threadId;
+  const messages = await api.listMessages(session.token, id);
+  if (id === threadId) showMessages(messages);
+}
+
+function onState(state) {
+  connected = state === 'connected';
+  // An answer that was waited for may have got lost with the connection.
+  pending = false;
+  const node = element('connection');
+  node.dataset.state = state;
+  node.textContent = state;
+  refreshControls();
+}
+
+function onEvent(event) {
+  addEvent(event);
+  byId('working').lastElementChild.textContent = `${event.agent} is at work`;
+  if (!topAgents.has(event.agent)) return;
+  if (event.type === 'agent_started') running = true;
+  if (endOfRun.has(event.type)) {
+    running = false;
+    attemptInApp(refreshMessages).then(() => {
+      if (event.type === 'agent_failed') showText(runError, `The agent failed: ${event.data.message}`);
+    });
+  }
+  refreshControls();
+}
+
+function onFrame(frame) {
+  if (frame.threadId !== threadId) return;
+  if (frame.type === 'accepted') {
+    pending = false;
+    running = true;
+    message.value = '';
+    fitMessage();
+    attemptInApp(refreshMessages);
+  } else if (frame.type === 'error') {
+    pending = false;
+    showText(runError, frame.message);
+  }
+  refreshControls();
+}
+
+byId('login-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const email = element('email').value.trim();
+  const password = element('password').value;
+  attempt(element('login-error'), async () => {
+    if (event.submitter?.value === 'signup') await api.signup(email, password);
+    const { token } = await api.login(email, password);
+    element('password').value = '';
+    await enter({ token, email: email.toLowerCase() });
+  });
+});
+
+byId('logout').addEventListener('click', () =>
+  attemptInApp(async () => {
+    await api.logout(session.token);
+    leave();
+  }),
+);
+
+element('new-thread').addEventListener('click', () =>
+  attemptInApp(async () => {
+    const title = `Thread ${element('threads').childElementCount + 1}`;
+    await select(await api.createThread(session.token, title));
+  }),
+);
+
+composer.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const content = message.value.trim();
+  if (content === '' || element('send').disabled) return;
+  showText(runError, undefined);
+  pending = true;
+  connection.sendMessage(threadId, content, element('agent').value);
+  refreshControls();
+});
+
+message.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  composer.requestSubmit();
+});
+
+function fitMessage() {
+  message.style.height = 'auto';
+  message.style.height = `${message.scrollHeight}px`;
+}
+message.addEventListener('input', fitMessage);
+
+const stored = sessionStorage.getItem(sessionKey);
+if (stored !== null) enter(JSON.parse(stored));

@@ -8,7 +8,7 @@ export type ExitStatus =
   | { kind: 'signalled'; signal: string }
   | { kind: 'timed out'; timeoutMs: number }
   | { kind: 'cancelled' }
-  | { kind: 'not started'; cause: Error };
+  | { kind: 'not started'; reason: string };
 
 export interface ProgramOptions {
   command: string;
@@ -97,15 +97,16 @@ export async function runProgram(options: ProgramOptions): Promise<ProgramResult
   }
 }
 
-function statusOf(result: {
+interface Ending {
   exitCode?: number | undefined;
   signal?: string | undefined;
-  cause?: unknown;
-}): ExitStatus {
-  if (result.exitCode !== undefined) return { kind: 'exited', exitCode: result.exitCode };
-  if (result.signal !== undefined) return { kind: 'signalled', signal: result.signal };
-  const cause = result.cause instanceof Error ? result.cause : new Error(String(result.cause));
-  return { kind: 'not started', cause };
+  originalMessage?: string | undefined;
+}
+
+function statusOf({ exitCode, signal, originalMessage = '' }: Ending): ExitStatus {
+  if (exitCode !== undefined) return { kind: 'exited', exitCode };
+  if (signal !== undefined) return { kind: 'signalled', signal };
+  return { kind: 'not started', reason: originalMessage };
 }
 
 /** One sentence for a program's end: "pulumi up was killed by SIGKILL". */
@@ -120,7 +121,7 @@ export function describeExit(what: string, status: ExitStatus): string {
     case 'cancelled':
       return `${what} was cancelled`;
     case 'not started':
-      return `${what} could not be started: ${status.cause.message}`;
+      return `${what} could not be started: ${status.reason}`;
   }
 }
 

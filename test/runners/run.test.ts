@@ -1,0 +1,316 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
+import { run } from '../../runners/run.js';
+import type { Plan } from '../../runners/plan.js';
+import type { Dependencies } from '../../runners/suite-cycle.js';
+import {
+  failedRun,
+  fakeEngine,
+  fakeStacks,
+  fakeSuites,
+  outputs,
+  passedRun,
+  password,
+  planFor,
+  silent,
+  type Calls,
+} from './support/fakes.js';
+
+interface Setup extends Partial<Dependencies> {
+  plan?: Plan;
+  stop?: AbortSignal;
+  abandon?: AbortSignal;
+}
+
+async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecord> {
+  const never = new AbortController().signal;
+  const { plan = planFor(['one', 'two']), stop = never, abandon = never, ...changes } = setup;
+  const dependencies = {
+    stacks: fakeStacks(calls),
+    engine: fakeEngine(),
+    suites: fakeSuites(calls),
+    ...changes,
+  };
+  const record = await run(plan, dependencies, { stop, abandon }, silent);
+  return runRecordSchema.parse(JSON.parse(JSON.stringify(record)));
+}
+
+const fails =
+  (message: string): (() => Promise<never>) =>
+  () =>
+    Promise.reject(new Error(message));
+const outcomes = (record: RunRecord): string[] => record.suites.map(({ outcome }) => outcome.kind);
+
+describe('a run', () => {
+  test('gives each suite an environment of its own and destroys it before the next', async () => {
+    const calls: Calls = [];
+    const record = await runWith(calls);
+    expect(calls).toEqual([
+      ...['create one', 'up one', 'suite one', 'destroy one'],
+      ...['create two', 'up two', 'suite two', 'destroy two'],
+    ]);
+    expect(record.verdict.decision).toBe('go');
+    expect(record.suites.map(({ stack }) => stack)).toEqual(['main-tabc123xyz-one', 'main-tabc123xyz-two']);
+  });
+
+  test("hands the settings on, with the run's labels and what decrypts secrets", async () => {
+    const stacks = fakeStacks([]);
+    await runWith([], { stacks, plan: planFor(['one']) });
+    expect(stacks.requests[0]?.settings).toEqual({
+      encryptionsalt: 'v1:salt',
+      config: {
+        'rehearsal:profile': 'small',
+        'rehearsal:run': { id: 'tabc123xyz', suite: 'one', branch: 'main', owner: 'somebody' },
+      },
+    });
+  });
+
+  test('lets the suite read the endpoints, nobody else, and not after the destroy', async () => {
+    let mode = 0;
+    let endpoints: unknown;
+    let file = '';
+    const suites = fakeSuites([], async ({ environmentFile }) => {
+      file = environmentFile;
+      mode = (await stat(file)).mode & 0o777;
+      endpoints = JSON.parse(await readFile(file, 'utf8'));
+      return passedRun;
+    });
+    await runWith([], { suites, plan: planFor(['one']) });
+    expect(mode).toBe(0o600);
+    expect(endpoints).toEqual(outputs.endpoints);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('keeps what every container said, without passwords', async () => {
+    const plan = planFor(['one']);
+    const suites = fakeSuites([], async ({ folder }) => {
+      await writeFile(path.join(folder, 'suite.log'), `connecting with ${password}\n`);
+      return passedRun;
+    });
+    await runWith([], { plan, suites });
+    const read = (file: string): Promise<string> => readFile(path.join(plan.folder, 'one', file), 'utf8');
+    expect(await read('logs/redis.log')).toBe('redis was told [redacted]\n');
+    expect(await read('logs/redis.json')).toContain('PASSWORD=[redacted]');
+    expect(await read('suite.log')).toBe('connecting with [redacted]\n');
+  });
+
+  test('is refused before anything is made when the host is too small', async () => {
+    const calls: Calls = [];
+    const host = { ...(await fakeEngine().host()), memoryMb: 2_000 };
+    const engine = fakeEngine({ host: () => Promise.resolve(host) });
+    await expect(runWith(calls, { engine })).rejects.toThrow(/1712 MiB, the Docker host has 2000 MiB/);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('whatever happens, the environment is destroyed', () => {
+  test('when a suite fails, and the next one gets its turn', async () => {
+    const calls: Calls = [];
+    const suites = fakeSuites(calls, ({ suite }) =>
+      Promise.resolve(suite.name === 'one' ? failedRun : passedRun),
+    );
+    const record = await runWith(calls, { suites });
+    expect(outcomes(record)).toEqual(['failed', 'passed']);
+    expect(calls.filter((call) => call.startsWith('destroy'))).toEqual(['destroy one', 'destroy two']);
+    expect(record.verdict.decision).toBe('no-go');
+  });
+
+  test('when it comes up only half-way: an error of the harness, not of the suite', async () => {
+    const calls: Calls = [];
+    const record = await runWith(calls, {
+      stacks: fakeStacks(calls, { up: fails('no room') }),
+      plan: planFor(['one']),
+    });
+    expect(calls).toEqual(['create one', 'up one', 'destroy one']);
+    expect(record.suites[0]?.outcome).toEqual({ kind: 'errored', phase: 'up', message: 'no room' });
+    expect(record.suites[0]?.destruction).toEqual({ kind: 'destroyed' });
+  });
+
+  test('when the suite runner throws', async () => {
+    const calls: Calls = [];
+    const record = await runWith(calls, {
+      suites: fakeSuites(calls, fails('out of files')),
+      plan: planFor(['one']),
+    });
+    expect(calls).toContain('destroy one');
+    expect(record.suites[0]?.outcome).toEqual({ kind: 'errored', phase: 'suite', message: 'out of files' });
+  });
+
+  test('when the evidence cannot be had', async () => {
+    const calls: Calls = [];
+    const engine = fakeEngine({ reports: fails('inspect broke') });
+    const record = await runWith(calls, { engine, plan: planFor(['one']) });
+    expect(calls).toContain('destroy one');
+    expect(record.suites[0]).toMatchObject({
+      outcome: { kind: 'passed' },
+      crashes: { measured: false },
+      problems: ["the containers can't be inspected: inspect broke"],
+    });
+    expect(record.verdict.decision).toBe('no-go');
+  });
+
+  test('but not when there is nothing to destroy', async () => {
+    const calls: Calls = [];
+    const stacks = { ...fakeStacks(calls), create: fails('backend unreachable') };
+    const record = await runWith(calls, { stacks, plan: planFor(['one']) });
+    expect(calls).toEqual([]);
+    expect(record.suites[0]).toMatchObject({
+      outcome: { kind: 'errored', phase: 'create', message: 'backend unreachable' },
+      destruction: { kind: 'nothing made' },
+    });
+  });
+
+  test('unless it is to be kept for a look after a failure', async () => {
+    const calls: Calls = [];
+    const suites = fakeSuites(calls, ({ suite }) =>
+      Promise.resolve(suite.name === 'one' ? failedRun : passedRun),
+    );
+    const record = await runWith(calls, { suites, plan: planFor(['one', 'two'], { keepOnFailure: true }) });
+    expect(calls.filter((call) => call.startsWith('destroy'))).toEqual(['destroy two']);
+    expect(record.suites[0]?.destruction).toEqual({ kind: 'kept', command: 'destroy main-tabc123xyz-one' });
+  });
+});
+
+describe('an error while tidying up', () => {
+  test('stands beside the first error and does not replace it', async () => {
+    const stacks = fakeStacks([], { up: fails('no room'), destroy: fails('locked') });
+    const record = await runWith([], { stacks, plan: planFor(['one']) });
+    expect(record.suites[0]).toMatchObject({
+      outcome: { kind: 'errored', phase: 'up', message: 'no room' },
+      destruction: { kind: 'failed', message: 'one: locked', command: 'destroy main-tabc123xyz-one' },
+    });
+  });
+
+  test('makes a passed suite a no-go', async () => {
+    const record = await runWith([], {
+      stacks: fakeStacks([], { destroy: fails('locked') }),
+      plan: planFor(['one']),
+    });
+    expect(outcomes(record)).toEqual(['passed']);
+    expect(record.verdict.decision).toBe('no-go');
+  });
+
+  test('and so does what is left over after a destroy that claims success', async () => {
+    const leftovers = [{ kind: 'volume' as const, name: 'data' }];
+    const engine = fakeEngine({ leftovers: () => Promise.resolve(leftovers) });
+    const record = await runWith([], { engine, plan: planFor(['one']) });
+    expect(record.suites[0]?.destruction).toEqual({ kind: 'left over', leftovers });
+    expect(record.verdict.decision).toBe('no-go');
+  });
+
+  test('and a check for leftovers that is not possible', async () => {
+    const record = await runWith([], {
+      engine: fakeEngine({ leftovers: fails('gone') }),
+      plan: planFor(['one']),
+    });
+    expect(record.suites[0]?.destruction).toMatchObject({ kind: 'failed', message: 'one: gone' });
+    expect(record.verdict.decision).toBe('no-go');
+  });
+});
+
+describe('an error of the harness', () => {
+  const firstUpFails = (calls: Calls): Dependencies['stacks'] => {
+    let first = true;
+    return fakeStacks(calls, {
+      up() {
+        if (!first) return Promise.resolve(outputs);
+        first = false;
+        return Promise.reject(new Error('no room'));
+      },
+    });
+  };
+
+  test('in one suite does not stop the others', async () => {
+    const record = await runWith([], { stacks: firstUpFails([]) });
+    expect(outcomes(record)).toEqual(['errored', 'passed']);
+  });
+
+  test('stops them when nothing can run any more', async () => {
+    const calls: Calls = [];
+    const host = await fakeEngine().host();
+    let asked = 0;
+    const engine = fakeEngine({
+      host: () => (++asked === 1 ? Promise.resolve(host) : Promise.reject(new Error('no socket'))),
+    });
+    const record = await runWith(calls, { engine, stacks: firstUpFails(calls) });
+    expect(calls).not.toContain('create two');
+    expect(record.suites[1]?.outcome).toEqual({
+      kind: 'not run',
+      reason: 'the Docker Engine does not answer: no socket',
+    });
+    expect(record.verdict.decision).toBe('no-go');
+  });
+});
+
+describe('an interruption', () => {
+  test('before the first suite runs none', async () => {
+    const calls: Calls = [];
+    const record = await runWith(calls, { stop: AbortSignal.abort() });
+    expect(calls).toEqual([]);
+    expect(outcomes(record)).toEqual(['not run', 'not run']);
+    expect(record).toMatchObject({ interrupted: true, verdict: { decision: 'no-go' } });
+  });
+
+  test('during up destroys what is there and runs no further suite', async () => {
+    const calls: Calls = [];
+    const stop = new AbortController();
+    const stacks = fakeStacks(calls, {
+      up({ signal }) {
+        stop.abort();
+        expect(signal?.aborted).toBe(true);
+        return Promise.reject(new Error('pulumi up was cancelled'));
+      },
+    });
+    const record = await runWith(calls, { stacks, stop: stop.signal });
+    expect(calls).toEqual(['create one', 'up one', 'destroy one']);
+    expect(outcomes(record)).toEqual(['interrupted', 'not run']);
+  });
+
+  test('during a suite destroys the environment, also when it is to be kept on failure', async () => {
+    const calls: Calls = [];
+    const stop = new AbortController();
+    const suites = fakeSuites(calls, () => {
+      stop.abort();
+      return Promise.resolve({ ...passedRun, status: { kind: 'cancelled' } });
+    });
+    const plan = planFor(['one', 'two'], { keepOnFailure: true });
+    const record = await runWith(calls, { suites, stop: stop.signal, plan });
+    expect(calls).toEqual(['create one', 'up one', 'suite one', 'destroy one']);
+    expect(record.suites[0]?.destruction).toEqual({ kind: 'destroyed' });
+  });
+
+  test('is not passed on to the destroy', async () => {
+    const stop = new AbortController();
+    let given: AbortSignal | undefined;
+    const stacks = fakeStacks([], {
+      destroy({ signal }) {
+        given = signal;
+        return Promise.resolve();
+      },
+    });
+    const suites = fakeSuites([], () => {
+      stop.abort();
+      return Promise.resolve({ ...passedRun, status: { kind: 'cancelled' } });
+    });
+    await runWith([], { stacks, suites, stop: stop.signal, plan: planFor(['one']) });
+    expect(given).toBeUndefined();
+  });
+
+  test('for the second time ends the wait for the destroy, and the record says so', async () => {
+    const abandon = new AbortController();
+    const stacks = fakeStacks([], {
+      destroy() {
+        abandon.abort();
+        return new Promise<never>(() => undefined);
+      },
+    });
+    const record = await runWith([], { stacks, abandon: abandon.signal, plan: planFor(['one']) });
+    expect(record.suites[0]?.destruction).toMatchObject({
+      kind: 'failed',
+      message: 'one: not waited for: interrupted a second time',
+    });
+  });
+});

@@ -1,0 +1,173 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseConfig, resolveEnvironment } from '../../../components/config.js';
+import { serviceNames } from '../../../components/services.js';
+import type { Outputs } from '../../../components/outputs.js';
+import type { Progress } from '../../../engine/progress.js';
+import type { ContainerEngine, ContainerReport } from '../../../runners/docker.js';
+import type { Plan } from '../../../runners/plan.js';
+import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
+import type { SuiteRun, SuiteRunner } from '../../../runners/suite-runner.js';
+import type { Suite } from '../../../runners/suites.js';
+
+export const suiteNamed = (name: string): Suite => ({
+  name,
+  category: 'critical',
+  command: ['true'],
+  timeoutMs: 60_000,
+  measuresDelivery: true,
+});
+
+export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
+  const config = { 'rehearsal:profile': 'small' };
+  return {
+    runId: 'tabc123xyz',
+    folder: mkdtempSync(path.join(tmpdir(), 'run-')),
+    labels: { branch: 'main', owner: 'somebody' },
+    settings: { source: 'a test', config, encryption: { encryptionsalt: 'v1:salt' } },
+    environment: resolveEnvironment(parseConfig(config, 'a test'), 'a test'),
+    llm: 'stand-in',
+    suites: suites.map(suiteNamed),
+    notChosen: [],
+    keepOnFailure: false,
+    users: 10,
+    ...changes,
+  };
+}
+
+export const password = 'a-planted-password';
+const login = { host: '127.0.0.1', port: 1, user: 'u', password, database: 'd' };
+
+export const outputs: Outputs = {
+  profile: 'small',
+  budgetMb: 1792,
+  memoryMb: 1712,
+  network: 'net',
+  services: Object.fromEntries(
+    serviceNames.map((name) => [
+      name,
+      {
+        containerId: `${name}-id`,
+        containerName: name,
+        image: 'i',
+        imageId: 'sha256:1',
+        memoryMb: 100,
+        port: 1,
+      },
+    ]),
+  ) as Outputs['services'],
+  llm: { kind: 'stand-in', baseUrl: 'http://llm', model: 'stand-in' },
+  expiresAt: '2026-01-01T00:00:00Z',
+  endpoints: {
+    frontendUrl: 'http://127.0.0.1:1',
+    authUrl: 'http://127.0.0.1:1',
+    backendUrl: 'http://127.0.0.1:1',
+    backendWebSocketUrl: 'ws://127.0.0.1:1/ws',
+    llmUrl: 'http://127.0.0.1:1',
+    postgres: login,
+    pgbouncer: login,
+    redis: { host: '127.0.0.1', port: 1, password },
+    clickhouse: { url: 'http://127.0.0.1:1', user: 'u', password, database: 'd' },
+  },
+};
+
+export const passedRun: SuiteRun = {
+  status: { kind: 'exited', exitCode: 0 },
+  durationMs: 1,
+  logTail: '',
+  tests: { measured: true, value: [{ name: 'works', status: 'passed', durationMs: 1 }] },
+  latency: { measured: true, value: { count: 1, p50Ms: 1, p99Ms: 1, maxMs: 1 } },
+};
+
+export const failedRun: SuiteRun = {
+  ...passedRun,
+  status: { kind: 'exited', exitCode: 1 },
+  tests: {
+    measured: true,
+    value: [{ name: 'works', status: 'failed', durationMs: 1, failure: 'it does not' }],
+  },
+};
+
+/** The calls that were made, in order, as `up chat`. */
+export type Calls = string[];
+
+export function fakeStacks(
+  calls: Calls,
+  changes: Partial<Stack> = {},
+): StackEngine & { requests: StackRequest[] } {
+  const requests: StackRequest[] = [];
+  return {
+    requests,
+    outputsOf: () => Promise.resolve(outputs),
+    create(request) {
+      requests.push(request);
+      const suite = path.basename(request.folder);
+      calls.push(`create ${suite}`);
+      const operations: Pick<Stack, 'up' | 'destroy'> = {
+        up: () => Promise.resolve(outputs),
+        destroy: () => Promise.resolve(),
+        ...changes,
+      };
+      return Promise.resolve({
+        destroyCommand: `destroy ${request.name}`,
+        up(control) {
+          calls.push(`up ${suite}`);
+          return operations.up(control);
+        },
+        destroy(control) {
+          calls.push(`destroy ${suite}`);
+          return operations.destroy(control);
+        },
+      });
+    },
+  };
+}
+
+function reportOf(service: string): ContainerReport {
+  const inspect = { Config: { Env: [`PASSWORD=${password}`] } } as ContainerReport['inspect'];
+  return {
+    state: { service, running: true, oomKilled: false, exitCode: 0 },
+    inspect,
+    log: `${service} was told ${password}\n`,
+  };
+}
+
+export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEngine {
+  return {
+    host: () =>
+      Promise.resolve({
+        engineVersion: '1',
+        operatingSystem: 'os',
+        kernel: 'k',
+        cgroupVersion: '1',
+        cpus: 2,
+        memoryMb: 24_000,
+      }),
+    watchEvents: () => Promise.resolve({ stop: () => ({ events: [] }) }),
+    sampleMemory: () => ({
+      stop: () =>
+        Promise.resolve({ measured: true, value: { sampleCount: 1, peakMb: 500, gaps: [], services: {} } }),
+    }),
+    reports: () => Promise.resolve(serviceNames.map(reportOf)),
+    leftovers: () => Promise.resolve([]),
+    ...changes,
+  };
+}
+
+export function fakeSuites(
+  calls: Calls,
+  run: SuiteRunner['run'] = () => Promise.resolve(passedRun),
+): SuiteRunner {
+  return {
+    run(request) {
+      calls.push(`suite ${request.suite.name}`);
+      return run(request);
+    },
+  };
+}
+
+export const silent: Progress = {
+  note: () => undefined,
+  step: () => ({ update: () => undefined, done: () => undefined, fail: () => undefined }),
+};

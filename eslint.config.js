@@ -55,4 +55,14 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
+  {
+    files: ['images/frontend/page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['clearTimeout', 'document', 'fetch', 'location', 'sessionStorage', 'setTimeout', 'WebSocket'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
+    },
+  },
 );

@@ -19,6 +19,9 @@ let threadId;
 let running = false;
 /** Sent, but not accepted yet. */
 let pending = false;
+/** The reading of messages under way, and whether something happened since it began. */
+let refreshing;
+let stale = false;
 
 function refreshControls() {
   element('send').disabled = !connected || threadId === undefined || running || pending;
@@ -27,9 +30,8 @@ function refreshControls() {
   composer.hidden = threadId === undefined;
 }
 
-/** Runs what a click asked for and shows its error in `place`. An expired session leads back to the login. */
+/** Shows the error of `work` in `place`. A session that has ended leads back to the login. */
 async function attempt(place, work) {
-  showText(place, undefined);
   try {
     await work();
   } catch (error) {
@@ -41,6 +43,12 @@ async function attempt(place, work) {
 
 const runError = element('run-error');
 const attemptInApp = (work) => attempt(runError, work);
+
+/** As `attemptInApp`, for what the user asked for: it takes an older error away. */
+function onClick(work) {
+  showText(runError, undefined);
+  return attemptInApp(work);
+}
 
 async function enter({ token, email }) {
   session = { token, email };
@@ -72,13 +80,14 @@ function leave(code) {
 
 async function refreshThreads() {
   const threads = await api.listThreads(session.token);
-  showThreads(threads, threadId, (id) => attemptInApp(() => select(id)));
+  showThreads(threads, threadId, (id) => onClick(() => select(id)));
   return threads;
 }
 
 async function select(id) {
   threadId = id;
   running = pending = false;
+  showText(runError, undefined);
   clearEvents();
   showMessages([]);
   refreshControls();
@@ -88,10 +97,21 @@ async function select(id) {
 }
 
 /** Messages are read from the server each time: what is shown is what is stored. */
-async function refreshMessages() {
-  const id = threadId;
-  const messages = await api.listMessages(session.token, id);
-  if (id === threadId) showMessages(messages);
+function refreshMessages() {
+  stale = true;
+  refreshing ??= readMessages().finally(() => {
+    refreshing = undefined;
+  });
+  return refreshing;
+}
+
+async function readMessages() {
+  while (stale && threadId !== undefined) {
+    stale = false;
+    const id = threadId;
+    const messages = await api.listMessages(session.token, id);
+    if (id === threadId) showMessages(messages);
+  }
 }
 
 function onState(state) {
@@ -107,14 +127,11 @@ function onState(state) {
 function onEvent(event) {
   addEvent(event);
   byId('working').lastElementChild.textContent = `${event.agent} is at work`;
-  if (!topAgents.has(event.agent)) return;
-  if (event.type === 'agent_started') running = true;
-  if (endOfRun.has(event.type)) {
-    running = false;
-    attemptInApp(refreshMessages).then(() => {
-      if (event.type === 'agent_failed') showText(runError, `The agent failed: ${event.data.message}`);
-    });
-  }
+  if (!topAgents.has(event.agent) || !(event.type === 'agent_started' || endOfRun.has(event.type))) return;
+  running = !endOfRun.has(event.type);
+  if (event.type === 'agent_started') showText(runError, undefined);
+  if (event.type === 'agent_failed') showText(runError, `The agent failed: ${event.data.message}`);
+  attemptInApp(refreshMessages);
   refreshControls();
 }
 
@@ -137,6 +154,7 @@ byId('login-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const email = element('email').value.trim();
   const password = element('password').value;
+  showText(element('login-error'), undefined);
   attempt(element('login-error'), async () => {
     if (event.submitter?.value === 'signup') await api.signup(email, password);
     const { token } = await api.login(email, password);
@@ -146,14 +164,14 @@ byId('login-form').addEventListener('submit', (event) => {
 });
 
 byId('logout').addEventListener('click', () =>
-  attemptInApp(async () => {
+  onClick(async () => {
     await api.logout(session.token);
     leave();
   }),
 );
 
 element('new-thread').addEventListener('click', () =>
-  attemptInApp(async () => {
+  onClick(async () => {
     const title = `Thread ${element('threads').childElementCount + 1}`;
     await select(await api.createThread(session.token, title));
   }),

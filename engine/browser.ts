@@ -5,12 +5,15 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { isReachable } from './downloads.js';
 import { canInstallPackages, findOnPath, installPackages } from './machine.js';
-import { type Found, type Update } from './pieces.js';
+import { reasonOf, type Found, type Update } from './pieces.js';
 
 const downloadSite = 'https://cdn.playwright.dev/';
 const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
-export interface Browser extends Found {
+const withoutApt =
+  'The suites need a browser, and none can be downloaded: install Chromium or Google Chrome, or run this as root on a machine with apt';
+
+interface Browser extends Found {
   path: string;
 }
 
@@ -33,14 +36,10 @@ export async function ensureBrowser(update: Update): Promise<Browser> {
         path: chromium.executablePath(),
       };
     } catch (error) {
-      reason = `Playwright's download failed: ${error instanceof Error ? error.message : String(error)}`;
+      reason = `Playwright's download failed: ${reasonOf(error)}`;
     }
   }
-  if (!canInstallPackages()) {
-    throw new Error(
-      `No browser for the suites (${reason}): install Chromium or Google Chrome, or run this as root on a machine with apt`,
-    );
-  }
+  if (!canInstallPackages()) throw new Error(withoutApt);
   update(`${reason}; installing Debian's chromium with apt`);
   await installPackages(['chromium']);
   const installed = await installedBrowser();
@@ -49,6 +48,11 @@ export async function ensureBrowser(update: Update): Promise<Browser> {
       "apt installed chromium, but it can't be started: install Chromium or Google Chrome by hand",
     );
   return { ...installed, way: 'fallback', detail: reason };
+}
+
+/** Why no browser could be had here. */
+export async function browserObstacle(): Promise<string | undefined> {
+  return canInstallPackages() || (await isReachable(downloadSite)) ? undefined : withoutApt;
 }
 
 export async function installedBrowser(): Promise<Browser | undefined> {

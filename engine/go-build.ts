@@ -25,7 +25,8 @@ interface GoBuild {
  */
 export async function goBuild({ module, command, output, ldflags, update }: GoBuild): Promise<void> {
   const cwd = path.join(goFolder, module);
-  await requireGo(cwd);
+  const obstacle = await goObstacle(module);
+  if (obstacle !== undefined) throw new Error(obstacle);
   const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' };
 
   let downloads = 0;
@@ -60,35 +61,24 @@ async function countLines(stream: NodeJS.ReadableStream, onLine: (line: string) 
   for await (const line of createInterface({ input: stream })) onLine(line);
 }
 
-/** The Go release that a module asks for, such as `1.25.11`. */
-async function requiredGo(cwd: string): Promise<string> {
-  const goMod = await readFile(path.join(cwd, 'go.mod'), 'utf8');
-  const version = /^go (\S+)$/m.exec(goMod)?.[1];
-  if (version === undefined) throw new Error(`${path.join(cwd, 'go.mod')} names no Go version`);
-  return version;
-}
-
-async function requireGo(cwd: string): Promise<void> {
-  const required = await requiredGo(cwd);
-  const problem = await goProblem(cwd, required);
-  if (problem !== undefined) throw new Error(problem);
-}
-
-async function goProblem(cwd: string, required: string): Promise<string | undefined> {
+/** Why a module can't be built here, with the remedy. */
+export async function goObstacle(module: GoBuild['module']): Promise<string | undefined> {
+  const cwd = path.join(goFolder, module);
+  const required = /^go (\S+)$/m.exec(await readFile(path.join(cwd, 'go.mod'), 'utf8'))?.[1];
+  if (required === undefined) throw new Error(`${path.join(cwd, 'go.mod')} names no Go version`);
   const remedy = `install Go ${required} or newer (https://go.dev/dl), or the Pulumi CLI itself (https://www.pulumi.com/docs/install)`;
   if (findOnPath('go') === undefined) {
-    return `The Pulumi CLI is neither installed nor can it be downloaded, and without Go it can't be built: ${remedy}`;
+    return `Pulumi is neither installed nor can it be downloaded, and without Go it can't be built: ${remedy}`;
   }
   // Asked in the module's folder, Go 1.21 and newer fetch the toolchain that go.mod names, where they may.
   const { exitCode, stdout, stderr } = await execa('go', ['env', 'GOVERSION'], { cwd, reject: false });
   const found = /^go(\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1];
   if (exitCode === 0 && found !== undefined && isAtLeast(found, required)) return undefined;
-  const reason = exitCode === 0 ? `Go ${found ?? stdout} is too old` : stderr;
-  return `The Pulumi CLI can't be built here (${reason}): ${remedy}`;
+  return `Pulumi can't be built here (${exitCode === 0 ? `Go ${found ?? stdout} is too old` : stderr}): ${remedy}`;
 }
 
 /** Compares dotted versions number by number. */
-export function isAtLeast(version: string, required: string): boolean {
+function isAtLeast(version: string, required: string): boolean {
   const wanted = required.split('.').map(Number);
   const parts = version.split('.').map(Number);
   for (const [index, want] of wanted.entries()) {

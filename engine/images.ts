@@ -16,11 +16,13 @@ import {
   type ImageName,
   type LocalBase,
 } from '../images/manifest.js';
-import { canInstallPackages, findOnPath, installPackages } from './machine.js';
-import { type Found, type Update } from './pieces.js';
+import { canInstallPackages, findOnPath, installPackages, isRoot } from './machine.js';
+import { reasonOf, type Found, type Update } from './pieces.js';
 import { checkout } from './state.js';
 
-export const imageSourceLabel = 'rehearsal.image.source';
+const imageSourceLabel = 'rehearsal.image.source';
+const withoutDebian =
+  'Service images can be neither pulled nor built: let the Docker Engine reach its registry, or run this as root on a machine with apt';
 const registryTimeoutMs = 5_000;
 const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
 
@@ -36,18 +38,19 @@ export class ImageBuilder {
   async ensure(name: ImageName, update: Update): Promise<Found> {
     const reference = imageReference(name);
     const version = reference.slice(reference.indexOf(':') + 1);
-    if (await imageExists(this.docker, reference)) return { way: 'installed', version };
+    const present = await presentImage(this.docker, name);
+    if (present !== undefined) return present;
     const recipe = imageRecipes[name];
     if (recipe.bundle !== undefined) await (this.bundles ??= buildBundles());
     let reason = `the Docker Engine can't reach the registry of ${recipe.officialBase}`;
-    if (await (this.registry ??= this.reachesRegistry(recipe.officialBase))) {
+    if (await (this.registry ??= reachesRegistry(this.docker, recipe.officialBase))) {
       try {
         update(`pulling ${recipe.officialBase}`);
         await this.pull(recipe.officialBase, update);
         await this.build(name, 'official', recipe.officialBase, update);
         return { way: 'official', version };
       } catch (error) {
-        reason = `the official image could not be used: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `the official image could not be used: ${reasonOf(error)}`;
       }
     }
     update('waiting for the Debian base');
@@ -56,18 +59,8 @@ export class ImageBuilder {
     return { way: 'fallback', version, detail: reason };
   }
 
-  /** Asks the Engine, because it is the one that pulls. */
-  private async reachesRegistry(image: string): Promise<boolean> {
-    try {
-      await this.docker.getImage(image).distribution({ abortSignal: AbortSignal.timeout(registryTimeoutMs) });
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   private async pull(image: string, update: Update): Promise<void> {
-    if (await imageExists(this.docker, image)) return;
+    if ((await labelsOf(this.docker, image)) !== undefined) return;
     await this.follow(await this.docker.pull(image), update);
   }
 
@@ -95,10 +88,7 @@ export class ImageBuilder {
         update,
       );
     } catch (cause) {
-      throw new Error(
-        `Image ${name} could not be built: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause },
-      );
+      throw new Error(`Image ${name} could not be built: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -112,13 +102,10 @@ export class ImageBuilder {
 
   private async ensureDebian(update: Update): Promise<string> {
     const reference = localBaseReference('base');
-    if (await imageExists(this.docker, reference)) return reference;
+    if ((await labelsOf(this.docker, reference)) !== undefined) return reference;
+    if (!isRoot()) throw new Error(withoutDebian);
     if (findOnPath('mmdebstrap') === undefined) {
-      if (!canInstallPackages()) {
-        throw new Error(
-          'Service images can neither be pulled nor built: let the Docker Engine reach its registry, or run this as root on a machine with apt',
-        );
-      }
+      if (!canInstallPackages()) throw new Error(withoutDebian);
       update('installing mmdebstrap with apt');
       await installPackages(['mmdebstrap', 'debian-archive-keyring']);
     }
@@ -146,7 +133,7 @@ export class ImageBuilder {
 
   private async ensureNode(update: Update): Promise<string> {
     const reference = localBaseReference('node');
-    if (await imageExists(this.docker, reference)) return reference;
+    if ((await labelsOf(this.docker, reference)) !== undefined) return reference;
     const base = await this.localBase('base', update);
     update("adding the host's Node to the Debian base");
     const files = [
@@ -205,12 +192,41 @@ export class ImageBuilder {
   }
 }
 
-export async function imageExists(docker: Docker, reference: string): Promise<boolean> {
+/** The service image that this checkout asks for, if the Engine has it. */
+export async function presentImage(docker: Docker, name: ImageName): Promise<Found | undefined> {
+  const reference = imageReference(name);
+  const labels = await labelsOf(docker, reference);
+  if (labels === undefined) return undefined;
+  const source = labels[imageSourceLabel];
+  const way = source === 'official' || source === 'fallback' ? source : 'installed';
+  return { way, version: reference.slice(reference.indexOf(':') + 1) };
+}
+
+/** Why missing images could be neither pulled nor built here. */
+export async function imagesObstacle(docker: Docker): Promise<string | undefined> {
+  const canBuild = isRoot() && (findOnPath('mmdebstrap') !== undefined || canInstallPackages());
+  return canBuild || (await reachesRegistry(docker, imageRecipes.redis.officialBase))
+    ? undefined
+    : withoutDebian;
+}
+
+/** Asks the Engine, because it is the one that pulls. */
+async function reachesRegistry(docker: Docker, image: string): Promise<boolean> {
   try {
-    await docker.getImage(reference).inspect();
+    await docker.getImage(image).distribution({ abortSignal: AbortSignal.timeout(registryTimeoutMs) });
     return true;
+  } catch {
+    return false;
+  }
+}
+
+async function labelsOf(docker: Docker, reference: string): Promise<Record<string, string> | undefined> {
+  try {
+    const { Config } = await docker.getImage(reference).inspect();
+    // An image without labels has null there.
+    return (Config.Labels as typeof Config.Labels | null) ?? {};
   } catch (error) {
-    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return false;
+    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
     throw error;
   }
 }

@@ -53,11 +53,11 @@ export class Pieces {
   /** @throws Error with every problem met so far. */
   assertComplete(): void {
     if (this.problems.size === 0) return;
-    const lines = [...this.problems].map(
-      ([error, pieces]) => `${pieces.join(', ')}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const lines = [...this.problems].map(([error, pieces]) => `${pieces.join(', ')}: ${reasonOf(error)}`);
     throw new Error(`The set-up can't be finished:\n${lines.join('\n')}`, {
       cause: this.problems.keys().next().value,
     });
   }
 }
+
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

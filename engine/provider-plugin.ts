@@ -1,8 +1,8 @@
 import { build } from 'esbuild';
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ensureCached } from './cache.js';
 import { isReachable } from './downloads.js';
-import { type Found, type Update } from './pieces.js';
+import { reasonOf, type Found, type Update } from './pieces.js';
+import { pulumiSite } from './pulumi-cli.js';
 
-const pluginSite = 'https://get.pulumi.com/';
 const executable = 'pulumi-resource-docker';
 const entryPoint = path.join(path.dirname(fileURLToPath(import.meta.url)), 'provider', 'main.ts');
 
@@ -21,52 +21,33 @@ interface PrivateHome extends Found {
   folder: string;
 }
 
-/** Version of the provider that `@pulumi/docker` asks for. */
-export async function dockerProviderVersion(): Promise<string> {
-  const file = createRequire(import.meta.url).resolve('@pulumi/docker/package.json');
-  return z.object({ version: z.string() }).parse(JSON.parse(await readFile(file, 'utf8'))).version;
-}
-
-/** Folder of the official plugin in the user's own Pulumi home, if it is installed there. */
-export async function installedPlugin(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
-  const home = env.PULUMI_HOME ? env.PULUMI_HOME : path.join(homedir(), '.pulumi');
-  const folder = path.join(home, 'plugins', pluginFolderName(await dockerProviderVersion()));
-  return existsSync(path.join(folder, executable)) ? folder : undefined;
-}
-
-const pluginFolderName = (version: string): string => `resource-docker-v${version}`;
-
 /**
  * A PULUMI_HOME of this project with a Docker provider in it: the user's own official one, else a download,
  * else the embedded one. The embedded one never enters the user's home, where it would shadow the official.
  */
 export async function ensurePrivateHome(cache: string, pulumi: string, update: Update): Promise<PrivateHome> {
   const version = await dockerProviderVersion();
-  const plugin = (home: string): string => path.join(home, 'plugins', pluginFolderName(version));
-  const hasPlugin = (home: string): Promise<boolean> =>
-    Promise.resolve(existsSync(path.join(plugin(home), executable)));
-
-  const installed = await installedPlugin();
+  const installed = await installedPlugin(version);
   if (installed !== undefined) {
     const folder = path.join(cache, `pulumi-home-own-${shortHash(installed)}`);
     await ensureCached({
       folder,
-      isGood: hasPlugin,
+      isGood: (home) => hasPlugin(home, version),
       build: async (home) => {
-        await mkdir(path.dirname(plugin(home)), { recursive: true });
-        await symlink(installed, plugin(home));
+        await mkdir(path.dirname(pluginFolder(home, version)), { recursive: true });
+        await symlink(installed, pluginFolder(home, version));
       },
     });
     return { way: 'installed', version, folder };
   }
 
   const official = path.join(cache, `pulumi-home-official-${version}`);
-  let reason = `${pluginSite} can't be reached`;
-  if ((await hasPlugin(official)) || (await isReachable(pluginSite))) {
+  let detail = `${pulumiSite} can't be reached`;
+  if ((await hasPlugin(official, version)) || (await isReachable(pulumiSite))) {
     try {
       await ensureCached({
         folder: official,
-        isGood: hasPlugin,
+        isGood: (home) => hasPlugin(home, version),
         build: async (home) => {
           update('downloading the official plugin');
           await execa(
@@ -80,7 +61,7 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
       });
       return { way: 'official', version, folder: official };
     } catch (error) {
-      reason = `the official plugin could not be installed: ${error instanceof Error ? error.message : String(error)}`;
+      detail = `the official plugin could not be installed: ${reasonOf(error)}`;
     }
   }
 
@@ -90,19 +71,53 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
   await ensureCached({
     folder,
     isGood: async (home) => {
-      const file = path.join(plugin(home), 'provider.cjs');
-      return (await hasPlugin(home)) && existsSync(file) && (await readFile(file, 'utf8')) === bundle;
+      const file = path.join(pluginFolder(home, version), 'provider.cjs');
+      return (
+        (await hasPlugin(home, version)) && existsSync(file) && (await readFile(file, 'utf8')) === bundle
+      );
     },
     build: async (home) => {
-      await mkdir(plugin(home), { recursive: true });
-      await writeFile(path.join(plugin(home), 'provider.cjs'), bundle);
+      const plugin = pluginFolder(home, version);
+      await mkdir(plugin, { recursive: true });
+      await writeFile(path.join(plugin, 'provider.cjs'), bundle);
       // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
       const script = '#!/bin/sh\nunset NODE_OPTIONS\nexec node "$(dirname "$0")/provider.cjs" "$@"\n';
-      await writeFile(path.join(plugin(home), executable), script);
-      await chmod(path.join(plugin(home), executable), 0o755);
+      await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
     },
   });
-  return { way: 'fallback', version, folder, detail: reason };
+  return { way: 'fallback', version, folder, detail };
+}
+
+/** Version of the provider that `@pulumi/docker` asks for. */
+async function dockerProviderVersion(): Promise<string> {
+  const file = createRequire(import.meta.url).resolve('@pulumi/docker/package.json');
+  return z.object({ version: z.string() }).parse(JSON.parse(await readFile(file, 'utf8'))).version;
+}
+
+/** The official plugin's folder in the user's own Pulumi home. */
+async function installedPlugin(version: string): Promise<string | undefined> {
+  const home = process.env.PULUMI_HOME ? process.env.PULUMI_HOME : path.join(homedir(), '.pulumi');
+  return (await hasPlugin(home, version)) ? pluginFolder(home, version) : undefined;
+}
+
+const pluginFolder = (home: string, version: string): string =>
+  path.join(home, 'plugins', `resource-docker-v${version}`);
+
+async function hasPlugin(home: string, version: string): Promise<boolean> {
+  const file = path.join(pluginFolder(home, version), executable);
+  return access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Where the next set-up takes the Docker provider from, without making anything. */
+export async function presentPlugin(cache: string): Promise<Found> {
+  const version = await dockerProviderVersion();
+  if ((await installedPlugin(version)) !== undefined) return { way: 'installed', version };
+  if (await hasPlugin(path.join(cache, `pulumi-home-official-${version}`), version))
+    return { way: 'official', version };
+  return { way: (await isReachable(pulumiSite)) ? 'official' : 'fallback', version };
 }
 
 /** The embedded provider as one file of JavaScript. */

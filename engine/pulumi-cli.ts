@@ -5,75 +5,82 @@ import path from 'node:path';
 import { SemVer } from 'semver';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
-import { goBuild } from './go-build.js';
+import { goBuild, goObstacle } from './go-build.js';
 import { findOnPath } from './machine.js';
-import { type Found, type Update } from './pieces.js';
+import { reasonOf, type Found, type Update } from './pieces.js';
 
-export const pulumiVersion = '3.259.0';
+const pulumiVersion = '3.259.0';
 /** The last release of the Go module that carries the Node language host. */
-export const languageHostVersion = '3.68.0';
-const downloadSite = 'https://get.pulumi.com/';
+const languageHostVersion = '3.68.0';
+export const pulumiSite = 'https://get.pulumi.com/';
 const languageHost = 'pulumi-language-nodejs';
 
-interface Tool extends Found {
+export interface Tool extends Found {
   path: string;
 }
 
+const officialRoot = (cache: string): string => path.join(cache, `pulumi-official-${pulumiVersion}`);
+const builtPulumi = (cache: string): string => path.join(cache, `pulumi-${pulumiVersion}`);
+const builtLanguageHost = (cache: string): string =>
+  path.join(cache, `${languageHost}-${languageHostVersion}`);
+
 /** The Pulumi CLI: the one on PATH, else the official download, else built from the Go modules. */
 export async function ensurePulumi(cache: string, update: Update): Promise<Tool> {
-  const installed = await installedPulumi();
-  if (installed !== undefined) return installed;
-  const built = builtPulumiFolder(cache);
-  const builtTool: Tool = { way: 'fallback', version: pulumiVersion, path: path.join(built, 'pulumi') };
-  if (await isBuiltPulumi(built)) return builtTool;
-  let reason = `${downloadSite} can't be reached`;
-  if (await isReachable(downloadSite)) {
+  const present = await presentPulumi(cache);
+  if (present !== undefined) return present;
+  let detail = `${pulumiSite} can't be reached`;
+  if (await isReachable(pulumiSite)) {
     update('downloading the official release');
     try {
-      const { command } = await PulumiCommand.install({
-        root: path.join(cache, 'pulumi-official'),
-        version: new SemVer(pulumiVersion),
-      });
+      const version = new SemVer(pulumiVersion);
+      const { command } = await PulumiCommand.install({ root: officialRoot(cache), version });
       return { way: 'official', version: pulumiVersion, path: command };
     } catch (error) {
-      reason = `the official download failed: ${error instanceof Error ? error.message : String(error)}`;
+      detail = `the official download failed: ${reasonOf(error)}`;
     }
   }
-  update(`${reason}; building it with Go`);
+  update(`${detail}; building it with Go`);
+  const folder = builtPulumi(cache);
   await ensureCached({
-    folder: built,
-    isGood: isBuiltPulumi,
-    build: (folder) =>
+    folder,
+    isGood: (part) => isPulumi(path.join(part, 'pulumi')),
+    build: (part) =>
       goBuild({
         module: 'pulumi',
         command: 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi',
-        output: path.join(folder, 'pulumi'),
+        output: path.join(part, 'pulumi'),
         ldflags: `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${pulumiVersion}`,
         update,
       }),
   });
-  return { ...builtTool, detail: reason };
+  return { way: 'fallback', version: pulumiVersion, path: path.join(folder, 'pulumi'), detail };
 }
 
-export async function installedPulumi(): Promise<Tool | undefined> {
+/** A CLI that works: on PATH and new enough for the SDK, or in the cache. */
+export async function presentPulumi(cache: string): Promise<Tool | undefined> {
   const onPath = findOnPath('pulumi');
-  if (onPath === undefined) return undefined;
-  try {
-    const { version } = await PulumiCommand.get();
-    return { way: 'installed', version: version?.toString() ?? 'unknown', path: onPath };
-  } catch {
-    // Too old for the SDK, or broken: as good as absent.
-    return undefined;
+  if (onPath !== undefined) {
+    // One that is too old for the SDK, or broken, is as good as absent.
+    const installed = await PulumiCommand.get().catch(() => undefined);
+    if (installed !== undefined) {
+      return { way: 'installed', version: installed.version?.toString() ?? 'unknown', path: onPath };
+    }
   }
+  const official = path.join(officialRoot(cache), 'bin', 'pulumi');
+  if (await isPulumi(official)) return { way: 'official', version: pulumiVersion, path: official };
+  const built = path.join(builtPulumi(cache), 'pulumi');
+  if (await isPulumi(built)) return { way: 'fallback', version: pulumiVersion, path: built };
+  return undefined;
 }
 
-export const builtPulumiFolder = (cache: string): string => path.join(cache, `pulumi-${pulumiVersion}`);
+/** Why neither the CLI nor its language host could be made here. */
+export async function pulumiObstacle(): Promise<string | undefined> {
+  return (await isReachable(pulumiSite)) ? undefined : goObstacle('pulumi');
+}
 
-export async function isBuiltPulumi(folder: string): Promise<boolean> {
+async function isPulumi(file: string): Promise<boolean> {
   try {
-    const { stdout } = await execa(path.join(folder, 'pulumi'), ['version'], {
-      env: { PULUMI_SKIP_UPDATE_CHECK: 'true' },
-    });
+    const { stdout } = await execa(file, ['version'], { env: { PULUMI_SKIP_UPDATE_CHECK: 'true' } });
     return stdout.trim().replace(/^v/, '') === pulumiVersion;
   } catch {
     return false;
@@ -82,12 +89,12 @@ export async function isBuiltPulumi(folder: string): Promise<boolean> {
 
 /** The Node language host: the one that came with the CLI, else built from its last Go module. */
 export async function ensureLanguageHost(cache: string, pulumi: Tool, update: Update): Promise<Tool> {
-  const shipped = shippedLanguageHost(pulumi);
-  if (shipped !== undefined) return shipped;
-  const folder = builtLanguageHostFolder(cache);
+  const present = await presentLanguageHost(cache, pulumi);
+  if (present !== undefined) return present;
+  const folder = builtLanguageHost(cache);
   await ensureCached({
     folder,
-    isGood: isBuiltLanguageHost,
+    isGood: isLanguageHost,
     build: async (part) => {
       const output = path.join(part, languageHost);
       await goBuild({
@@ -101,20 +108,30 @@ export async function ensureLanguageHost(cache: string, pulumi: Tool, update: Up
       await writeFile(path.join(part, 'sha256'), await sha256OfFile(output));
     },
   });
+  return {
+    way: 'fallback',
+    version: languageHostVersion,
+    path: path.join(folder, languageHost),
+    detail: 'the CLI brings none',
+  };
+}
+
+/** A language host that belongs to this CLI, lies on PATH, or is whole in the cache. */
+export async function presentLanguageHost(
+  cache: string,
+  pulumi: Tool | undefined,
+): Promise<Tool | undefined> {
+  const folders = [...(pulumi === undefined ? [] : [path.dirname(pulumi.path)]), process.env.PATH ?? ''];
+  const shipped = findOnPath(languageHost, { PATH: folders.join(path.delimiter) });
+  if (shipped !== undefined && pulumi !== undefined) {
+    return { way: pulumi.way, version: pulumi.version, path: shipped };
+  }
+  const folder = builtLanguageHost(cache);
+  if (!(await isLanguageHost(folder))) return undefined;
   return { way: 'fallback', version: languageHostVersion, path: path.join(folder, languageHost) };
 }
 
-export function shippedLanguageHost(pulumi: Tool): Tool | undefined {
-  const found = findOnPath(languageHost, {
-    PATH: `${path.dirname(pulumi.path)}${path.delimiter}${process.env.PATH ?? ''}`,
-  });
-  return found === undefined ? undefined : { way: pulumi.way, version: pulumi.version, path: found };
-}
-
-export const builtLanguageHostFolder = (cache: string): string =>
-  path.join(cache, `${languageHost}-${languageHostVersion}`);
-
-export async function isBuiltLanguageHost(folder: string): Promise<boolean> {
+async function isLanguageHost(folder: string): Promise<boolean> {
   try {
     const expected = await readFile(path.join(folder, 'sha256'), 'utf8');
     return (await sha256OfFile(path.join(folder, languageHost))) === expected;

@@ -44,7 +44,7 @@ async function ensurePassphrase(file: string): Promise<string> {
     // Unlike a rename, a link never replaces a passphrase that another process made meanwhile.
     await link(draft, file);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     await chmod(file, 0o600);
   } finally {
     await rm(draft, { force: true });

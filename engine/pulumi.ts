@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { terminalProgress } from './progress.js';
+import { readArguments } from './pulumi-arguments.js';
+import { setUp, type EngineEnvironment } from './setup.js';
+import { projectFolder } from './stack-files.js';
+import { checkout, workFolder } from './state.js';
+
+/** `npm run pulumi -- …`: the Pulumi CLI with this project's own home, state, passphrase and loader. */
+async function main(): Promise<number> {
+  const { args, stack, creates, images } = readArguments(process.argv.slice(2));
+  const progress = terminalProgress();
+  const folder =
+    stack === undefined
+      ? checkout
+      : await projectFolder(checkout, path.join(workFolder, 'stacks'), stack, (line) => {
+          progress.note(line);
+        });
+  const engine = await setUp({ progress, images });
+  if (creates && stack !== undefined) {
+    const code = await run(
+      engine,
+      ['stack', 'select', stack, '--create', '--non-interactive'],
+      folder,
+      'ignore',
+    );
+    if (code !== 0) return code;
+  }
+  return run(engine, args, folder, 'inherit');
+}
+
+/** @returns the exit code; 128 + n after signal n, as shells have it. */
+async function run(
+  engine: EngineEnvironment,
+  args: string[],
+  cwd: string,
+  output: 'inherit' | 'ignore',
+): Promise<number> {
+  // On a terminal Ctrl-C reaches the CLI by itself; elsewhere it gets a group of its own, so that it is
+  // interrupted once, however many of its ancestors hand the signal on: a second one would cut its end short.
+  const onTerminal = process.stdin.isTTY;
+  const child = spawn(engine.pulumi, args, {
+    cwd,
+    env: { ...process.env, ...engine.env },
+    stdio: ['inherit', output, 'inherit'],
+    detached: !onTerminal,
+  });
+  let interrupted = false;
+  const interrupt = (): void => {
+    if (!onTerminal && !interrupted) child.kill('SIGINT');
+    interrupted = true;
+  };
+  const terminate = (): void => {
+    child.kill('SIGTERM');
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', terminate);
+  try {
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    return code ?? 128 + constants.signals[signal ?? 'SIGTERM'];
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', terminate);
+  }
+}
+
+process.exitCode = await main();

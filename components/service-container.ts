@@ -93,10 +93,10 @@ export class ServiceContainer extends pulumi.ComponentResource {
         logOpts: { 'max-size': '10m', 'max-file': '2' },
         healthcheck: {
           tests: ['CMD', ...healthCommand],
-          interval: `${timing.intervalSeconds}s`,
-          timeout: `${timing.timeoutSeconds}s`,
+          interval: goDuration(timing.intervalSeconds),
+          timeout: goDuration(timing.timeoutSeconds),
           retries: timing.retries,
-          startPeriod: `${timing.startPeriodSeconds}s`,
+          startPeriod: goDuration(timing.startPeriodSeconds),
         },
         // A container that dies is a fact to report: nothing may start it again.
         restart: 'no',
@@ -138,6 +138,17 @@ function readiness(containerId: pulumi.Output<string>, args: ServiceContainerArg
     });
     return true as const;
   });
+}
+
+/** As the engine spells it when it is read back: `2m30s`, not `150s`, which would read as a change. */
+function goDuration(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const parts = [
+    hours > 0 ? `${hours}h` : '',
+    hours > 0 || minutes > 0 ? `${minutes}m` : '',
+    `${seconds % 60}s`,
+  ];
+  return parts.join('');
 }
 
 /** In a stable order: another order would read as a change and replace the container. */

@@ -148,7 +148,7 @@ describe('a standard environment', () => {
       interval: '20s',
       timeout: '15s',
       retries: 45,
-      startPeriod: '180s',
+      startPeriod: '3m0s',
     });
   });
 

@@ -12,8 +12,8 @@ interface Source {
   scope: Scope;
   /** The suite's own, as an artifact. */
   folder: string;
-  events?: EventWatch;
-  outputs?: Outputs;
+  /** Absent while not everything is up. */
+  outputs: Outputs | undefined;
 }
 
 interface Evidence {
@@ -25,11 +25,12 @@ interface Evidence {
 /** Files that others wrote into the suite's folder and that might quote a password. */
 const quotingFiles = ['up.log', 'suite.log', 'tests.json'];
 
-/** Saves what only the living environment can tell, passwords redacted. Never rejects. */
-export async function collectEvidence(engine: ContainerEngine, source: Source): Promise<Evidence> {
-  const { scope, folder, events, outputs } = source;
-  if (events === undefined)
-    return { crashes: { measured: false, reason: 'the environment did not come up' }, problems: [] };
+/** Saves what only the living environment can tell, passwords redacted. Ends the watch. Never rejects. */
+export async function collectEvidence(
+  engine: ContainerEngine,
+  events: EventWatch,
+  { scope, folder, outputs }: Source,
+): Promise<Evidence> {
   const problems: string[] = [];
   let reports: ContainerReport[] | undefined;
   try {

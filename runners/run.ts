@@ -35,11 +35,8 @@ export async function run(
       suites.push(notRun(suite, plan, cannotGoOn));
       continue;
     }
-    const step = progress.step(suite.name);
-    const record = await rehearseSuite(suite, { ...dependencies, plan, interruption, step });
+    const record = await rehearseSuite(suite, { ...dependencies, plan, interruption, progress });
     suites.push(record);
-    if (record.outcome.kind === 'passed') step.done();
-    else step.fail(record.outcome.kind);
     if (record.outcome.kind === 'errored') {
       cannotGoOn = await dependencies.engine.host().then(
         () => undefined,

@@ -3,15 +3,17 @@ import path from 'node:path';
 import { configNamespace } from '../components/config.js';
 import { serviceNames } from '../components/services.js';
 import type { Outputs } from '../components/outputs.js';
-import type { Step } from '../engine/progress.js';
+import type { Progress } from '../engine/progress.js';
 import type { ContainerEngine, EventWatch, Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import { collectEvidence } from './evidence.js';
 import type { MemoryWatch } from './memory.js';
 import { stackName } from './names.js';
+import { phasesOf, type Durations, type RunPhase } from './phases.js';
 import { environmentFileName, type Plan } from './plan.js';
 import type { Destruction, Outcome, Phase, SuiteRecord } from './report/record.js';
 import type { Stack, StackEngine } from './stack.js';
+import { explain } from './report/terminal.js';
 import { judge, type SuiteRun, type SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
 
@@ -31,7 +33,7 @@ export interface Interruption {
 export interface CycleContext extends Dependencies {
   plan: Plan;
   interruption: Interruption;
-  step: Step;
+  progress: Progress;
 }
 
 const upTimeoutMs = 5 * 60_000;
@@ -47,39 +49,53 @@ interface Live {
   run?: SuiteRun;
 }
 
+/** What belongs to one suite's turn. */
+interface Turn {
+  suite: Suite;
+  stackName: string;
+  /** The suite's own, in the run's. */
+  folder: string;
+  scope: Scope;
+  inPhase: RunPhase;
+  live: Live;
+}
+
 /**
  * One suite in an environment of its own: up, suite, evidence, destroy. Never rejects: what goes wrong is in
  * the record, the first error as the outcome and what went wrong while tidying up beside it.
  */
 export async function rehearseSuite(suite: Suite, context: CycleContext): Promise<SuiteRecord> {
-  const { plan, interruption, step } = context;
+  const { plan, interruption, progress, engine } = context;
   const startedMs = performance.now();
-  const folder = path.join(plan.folder, suite.name);
-  const name = stackName(plan.labels.branch, plan.runId, suite.name);
-  const scope: Scope = { runId: plan.runId, suite: suite.name };
-  const durations: Omit<SuiteRecord['durations'], 'totalMs'> = {};
+  const durations: Durations = {};
   const live: Live = { phase: 'create' };
+  const turn: Turn = {
+    suite,
+    stackName: stackName(plan.labels.branch, plan.runId, suite.name),
+    folder: path.join(plan.folder, suite.name),
+    scope: { runId: plan.runId, suite: suite.name },
+    inPhase: phasesOf(suite.name, progress, durations),
+    live,
+  };
 
   let outcome: Outcome;
   try {
-    outcome = await runSuite(suite, context, { folder, name, scope, durations, live });
+    outcome = await runSuite(turn, context);
   } catch (error) {
     outcome = interruption.stop.aborted
       ? { kind: 'interrupted', phase: live.phase }
       : { kind: 'errored', phase: live.phase, message: messageOf(error) };
   }
-
-  if (live.stack !== undefined) step.update('collecting evidence');
-  const memory = (await live.memory?.stop()) ?? {
-    measured: false,
-    reason: 'the environment did not come up',
-  };
-  const evidence = await collectEvidence(context.engine, { scope, folder, ...live });
-  const destruction = await destroy(suite, context, { folder, scope, durations, live, outcome });
+  const memory = (await live.memory?.stop()) ?? { measured: false, reason: notUp };
+  const evidence =
+    live.events === undefined
+      ? { crashes: { measured: false as const, reason: notUp }, problems: [] }
+      : await collectEvidence(engine, live.events, { ...turn, outputs: live.outputs });
+  const destruction = await destroy(turn, outcome, context);
   return {
     name: suite.name,
     category: suite.category,
-    stack: name,
+    stack: turn.stackName,
     timeoutMs: suite.timeoutMs,
     outcome,
     durations: { ...durations, totalMs: performance.now() - startedMs },
@@ -94,24 +110,15 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   };
 }
 
-interface CycleState {
-  folder: string;
-  scope: Scope;
-  durations: Omit<SuiteRecord['durations'], 'totalMs'>;
-  live: Live;
-}
+const notUp = 'the environment did not come up';
 
 async function runSuite(
-  suite: Suite,
-  { plan, stacks, engine, suites, interruption, step }: CycleContext,
-  { folder, name, scope, durations, live }: CycleState & { name: string },
+  { suite, stackName: name, folder, scope, inPhase, live }: Turn,
+  { plan, stacks, engine, suites, interruption }: CycleContext,
 ): Promise<Outcome> {
-  const onLine = (line: string): void => {
-    step.update(line);
-  };
+  const { stop: signal } = interruption;
   await mkdir(folder, { recursive: true });
-  interruption.stop.throwIfAborted();
-  step.update('creating the stack');
+  signal.throwIfAborted();
   const settings = {
     ...plan.settings.encryption,
     config: {
@@ -119,52 +126,45 @@ async function runSuite(
       [`${configNamespace}:run`]: { id: plan.runId, suite: suite.name, ...plan.labels },
     },
   };
-  live.stack = await timed(durations, 'createMs', stacks.create({ name, folder, settings }));
+  const stack = await inPhase('createMs', () => stacks.create({ name, folder, settings }));
+  live.stack = stack;
 
   live.phase = 'up';
-  step.update('bringing the environment up');
   live.events = await engine.watchEvents(scope);
-  const control = { timeoutMs: upTimeoutMs, signal: interruption.stop, onLine };
-  const outputs = await timed(durations, 'upMs', live.stack.up(control));
-  live.outputs = outputs;
+  live.outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs: upTimeoutMs, signal, onLine }));
 
   live.phase = 'prepare';
+  const { endpoints, services } = live.outputs;
   const environmentFile = path.join(folder, environmentFileName);
-  await writeFile(environmentFile, JSON.stringify(outputs.endpoints), { mode: 0o600 });
+  await writeFile(environmentFile, JSON.stringify(endpoints), { mode: 0o600 });
   const containers = serviceNames.map((service) => {
-    const { containerId, memoryMb } = outputs.services[service];
+    const { containerId, memoryMb } = services[service];
     return { service, containerId, limitMb: memoryMb };
   });
   live.memory = engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'));
 
   live.phase = 'suite';
-  step.update('running the suite');
-  const { signal, users } = { signal: interruption.stop, users: plan.users };
-  live.run = await timed(
-    durations,
+  live.run = await inPhase(
     'suiteMs',
-    suites.run({ suite, environmentFile, folder, users, signal, onLine }),
+    (onLine) => suites.run({ suite, environmentFile, folder, users: plan.users, signal, onLine }),
+    (run) => explain(judge(run), [])[0],
   );
   return judge(live.run);
 }
 
 async function destroy(
-  suite: Suite,
-  { plan, engine, interruption, step }: CycleContext,
-  { folder, scope, durations, live, outcome }: CycleState & { outcome: Outcome },
+  { suite, folder, scope, inPhase, live: { stack } }: Turn,
+  outcome: Outcome,
+  { plan, engine, interruption }: CycleContext,
 ): Promise<Destruction> {
-  const { stack } = live;
   if (stack === undefined) return { kind: 'nothing made' };
   const { destroyCommand: command } = stack;
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
   if (plan.keepOnFailure && failed) return { kind: 'kept', command };
-  step.update('destroying the environment');
   try {
-    const onLine = (line: string): void => {
-      step.update(line);
-    };
-    const gone = timed(durations, 'destroyMs', stack.destroy({ timeoutMs: destroyTimeoutMs, onLine }));
-    await unlessAbandoned(gone, interruption.abandon);
+    await inPhase('destroyMs', (onLine) =>
+      unlessAbandoned(stack.destroy({ timeoutMs: destroyTimeoutMs, onLine }), interruption.abandon),
+    );
     await rm(path.join(folder, environmentFileName), { force: true });
     const leftovers = await engine.leftovers(scope);
     return leftovers.length === 0 ? { kind: 'destroyed' } : { kind: 'left over', leftovers };
@@ -174,28 +174,13 @@ async function destroy(
 }
 
 /** The operation goes on in its own process group; only the waiting for it ends. */
-async function unlessAbandoned<T>(operation: Promise<T>, abandon: AbortSignal): Promise<T> {
-  const message = 'not waited for: interrupted a second time';
-  if (abandon.aborted) throw new Error(message);
-  return Promise.race([
-    operation,
-    new Promise<never>((_, reject) => {
-      abandon.addEventListener('abort', () => {
-        reject(new Error(message));
-      });
-    }),
-  ]);
-}
-
-async function timed<T>(
-  durations: Omit<SuiteRecord['durations'], 'totalMs'>,
-  key: keyof Omit<SuiteRecord['durations'], 'totalMs'>,
-  operation: Promise<T>,
-): Promise<T> {
-  const startedMs = performance.now();
-  try {
-    return await operation;
-  } finally {
-    durations[key] = performance.now() - startedMs;
-  }
+function unlessAbandoned<T>(operation: Promise<T>, abandon: AbortSignal): Promise<T> {
+  const abandoned = new Promise<never>((_, reject) => {
+    const giveUp = (): void => {
+      reject(new Error('not waited for: interrupted a second time'));
+    };
+    if (abandon.aborted) giveUp();
+    else abandon.addEventListener('abort', giveUp, { once: true });
+  });
+  return Promise.race([operation, abandoned]);
 }

@@ -23,9 +23,15 @@ function heading({ runId, branch, users, environment, host }: RunRecord): string
   );
 }
 
+/** No colours, which a pipe can't show, and no line between rows. */
+const plain = {
+  style: { head: [], border: [] },
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+};
+
 function table(head: string[], rows: string[][]): string {
   const numbers = head.slice(1).map(() => 'right' as const);
-  const made = new Table({ head, colAligns: ['left', ...numbers], style: { head: [], border: [] } });
+  const made = new Table({ head, colAligns: ['left', ...numbers], ...plain });
   made.push(...rows);
   return made.toString();
 }
@@ -38,6 +44,7 @@ function suiteTable(suites: readonly SuiteRecord[]): string {
     'up s',
     'suite s',
     'destroy s',
+    'total s',
     'peak MiB',
     'events',
     'p50 ms',
@@ -53,6 +60,7 @@ function suiteTable(suites: readonly SuiteRecord[]): string {
       seconds(durations.upMs),
       seconds(durations.suiteMs),
       seconds(durations.destroyMs),
+      seconds(durations.totalMs),
       memory.measured ? memory.value.peakMb.toFixed(0) : '?',
       ...(latency.measured
         ? [
@@ -161,7 +169,7 @@ function metricTable(metrics: readonly Metric[]): string {
     head: ['metric', 'figure', 'limit', 'result', 'reason'],
     colWidths: [null, null, null, null, 50],
     wordWrap: true,
-    style: { head: [], border: [] },
+    ...plain,
   });
   made.push(
     ...metrics.map(({ name, figure, limit, result, reason }) => [name, figure, limit, result, reason]),

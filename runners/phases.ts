@@ -1,0 +1,44 @@
+import type { Progress } from '../engine/progress.js';
+import { messageOf } from './errors.js';
+import type { SuiteRecord } from './report/record.js';
+
+export type Durations = Omit<SuiteRecord['durations'], 'totalMs'>;
+
+/** Runs an operation as one step that people see and the record times. */
+export type RunPhase = <T>(
+  duration: keyof Durations,
+  operation: (onLine: (line: string) => void) => Promise<T>,
+  /** Why the operation's result isn't what was hoped for, if it isn't. */
+  failureOf?: (result: T) => string | undefined,
+) => Promise<T>;
+
+const titles: Record<keyof Durations, string> = {
+  createMs: 'stack',
+  upMs: 'environment up',
+  suiteMs: 'suite',
+  destroyMs: 'environment destroyed',
+};
+
+/** The phases of one suite; how long each took goes into `durations`, also when it failed. */
+export function phasesOf(suiteName: string, progress: Progress, durations: Durations): RunPhase {
+  return async (duration, operation, failureOf = () => undefined) => {
+    const step = progress.step(`${suiteName}: ${titles[duration]}`);
+    const startedMs = performance.now();
+    try {
+      const result = await operation((line) => {
+        step.update(line);
+      });
+      const failure = failureOf(result);
+      if (failure === undefined) step.done();
+      else step.fail(firstLine(failure));
+      return result;
+    } catch (error) {
+      step.fail(firstLine(messageOf(error)));
+      throw error;
+    } finally {
+      durations[duration] = performance.now() - startedMs;
+    }
+  };
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';

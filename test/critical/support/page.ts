@@ -34,6 +34,7 @@ export interface ShownEvent {
 interface Item {
   getAttribute(name: string): string | null;
   textContent: string | null;
+  querySelector(selectors: string): Item | null;
 }
 
 const intervalMs = 50;
@@ -171,7 +172,8 @@ export class ChatPage {
       .evaluateAll((items: Item[]) =>
         items.map((item) => ({
           role: (item.getAttribute('data-testid') ?? '').replace('message-', ''),
-          content: (item.textContent ?? '').trim(),
+          // Beside its text, an item says who wrote it and when.
+          content: item.querySelector('p')?.textContent ?? '',
         })),
       );
   }

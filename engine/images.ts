@@ -224,7 +224,7 @@ async function labelsOf(docker: Docker, reference: string): Promise<Record<strin
   try {
     const { Config } = await docker.getImage(reference).inspect();
     // An image without labels has null there.
-    return (Config.Labels as typeof Config.Labels | null) ?? {};
+    return { ...Config.Labels };
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 import { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { execa } from 'execa';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { SemVer } from 'semver';
 import { ensureCached, sha256OfFile } from './cache.js';
@@ -14,6 +15,7 @@ const pulumiVersion = '3.259.0';
 const languageHostVersion = '3.68.0';
 export const pulumiSite = 'https://get.pulumi.com/';
 const languageHost = 'pulumi-language-nodejs';
+const dynamicProvider = 'pulumi-resource-pulumi-nodejs';
 
 export interface Tool extends Found {
   path: string;
@@ -89,8 +91,12 @@ async function isPulumi(file: string): Promise<boolean> {
 
 /** The Node language host: the one that came with the CLI, else built from its last Go module. */
 export async function ensureLanguageHost(cache: string, pulumi: Tool, update: Update): Promise<Tool> {
-  const present = await presentLanguageHost(cache, pulumi);
-  if (present !== undefined) return present;
+  const tool = (await presentLanguageHost(cache, pulumi)) ?? (await buildLanguageHost(cache, update));
+  if (pulumi.way === 'fallback') await completeBuiltCli(path.dirname(pulumi.path), tool.path);
+  return tool;
+}
+
+async function buildLanguageHost(cache: string, update: Update): Promise<Tool> {
   const folder = builtLanguageHost(cache);
   await ensureCached({
     folder,
@@ -108,23 +114,30 @@ export async function ensureLanguageHost(cache: string, pulumi: Tool, update: Up
       await writeFile(path.join(part, 'sha256'), await sha256OfFile(output));
     },
   });
-  return {
-    way: 'fallback',
-    version: languageHostVersion,
-    path: path.join(folder, languageHost),
-    detail: 'the CLI brings none',
-  };
+  return { way: 'fallback', version: languageHostVersion, path: path.join(folder, languageHost) };
 }
 
-/** A language host that belongs to this CLI, lies on PATH, or is whole in the cache. */
+/** Puts beside the CLI what official releases have there; from elsewhere on PATH it is used with a warning. */
+async function completeBuiltCli(folder: string, host: string): Promise<void> {
+  const hostLink = path.join(folder, languageHost);
+  if ((await readlink(hostLink).catch(() => undefined)) !== host) {
+    await rm(hostLink, { force: true });
+    await symlink(host, hostLink);
+  }
+  // The script finds the project's own npm package by itself, so the copy serves every checkout.
+  const script = createRequire(import.meta.url).resolve(`@pulumi/pulumi/${dynamicProvider}`);
+  await copyFile(script, path.join(folder, dynamicProvider));
+}
+
+/** The language host of an official CLI, else the one in the cache if it is whole. */
 export async function presentLanguageHost(
   cache: string,
   pulumi: Tool | undefined,
 ): Promise<Tool | undefined> {
-  const folders = [...(pulumi === undefined ? [] : [path.dirname(pulumi.path)]), process.env.PATH ?? ''];
-  const shipped = findOnPath(languageHost, { PATH: folders.join(path.delimiter) });
-  if (shipped !== undefined && pulumi !== undefined) {
-    return { way: pulumi.way, version: pulumi.version, path: shipped };
+  if (pulumi !== undefined && pulumi.way !== 'fallback') {
+    const folders = [path.dirname(pulumi.path), process.env.PATH ?? ''];
+    const shipped = findOnPath(languageHost, { PATH: folders.join(path.delimiter) });
+    if (shipped !== undefined) return { way: pulumi.way, version: pulumi.version, path: shipped };
   }
   const folder = builtLanguageHost(cache);
   if (!(await isLanguageHost(folder))) return undefined;

@@ -74,7 +74,6 @@ async function setUpIn(cache: string, progress: Progress, images: boolean): Prom
   const searchPath = [
     path.dirname(cli.path),
     path.dirname(languageHost.path),
-    dynamicProviderFolder(),
     path.dirname(process.execPath),
     process.env.PATH ?? '',
   ];
@@ -94,13 +93,5 @@ async function setUpIn(cache: string, progress: Progress, images: boolean): Prom
   };
 }
 
-const resolver = createRequire(import.meta.url);
-
-/** The official CLI brings the provider of dynamic resources; for the one built here the npm package has it. */
-function dynamicProviderFolder(): string {
-  return path.dirname(resolver.resolve('@pulumi/pulumi/package.json'));
-}
-
-function loaderUrl(): string {
-  return pathToFileURL(resolver.resolve('tsx')).href;
-}
+/** Runs TypeScript in the program's process: the language host built here ignores the options in Pulumi.yaml. */
+const loaderUrl = (): string => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;

@@ -2,52 +2,45 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Properties, Property, Shape } from './schema.js';
 import { isObject, isUnknown, present, type Value, type Values } from './values.js';
 
-export interface Failure {
-  /** Path of the property, '' for the resource as a whole. */
-  property: string;
-  reason: string;
-}
-
 export interface Checked {
   inputs: Values;
-  failures: Failure[];
+  /** What is wrong, a sentence each that names the property. */
+  problems: string[];
 }
 
 /** Names the properties that got their value from Check, in every object of the inputs. */
 const defaultsKey = '__defaults';
 
+/** The end of the sentence about what this provider can't do. */
+export const officialRemedy = 'install the official plugin (pulumi plugin install resource docker)';
+
 /**
  * Validates the inputs of a resource and fills in defaults, in the form in which the official provider keeps
- * them. Problems are collected: all unsupported properties make one failure, each wrong value one of its own.
+ * them. Problems are collected: all unsupported properties make one, each wrong value another.
  */
 export function checkInputs(properties: Properties, news: Values): Checked {
-  const failures: Failure[] = [];
-  const unsupported: string[] = [];
-  const inputs = checkObject(properties, news, '', { failures, unsupported });
-  if (unsupported.length > 0) {
-    failures.unshift({
-      property: '',
-      reason:
-        `the embedded Docker provider does not support ${unsupported.sort().join(', ')}: ` +
-        'leave them out, or install the official plugin (pulumi plugin install resource docker)',
-    });
-  }
-  return { inputs, failures };
+  const findings: Findings = { problems: [], unsupported: [] };
+  const inputs = checkObject(properties, news, '', findings);
+  if (findings.unsupported.length > 0) findings.problems.unshift(unsupportedProblem(findings.unsupported));
+  return { inputs, problems: findings.problems };
 }
 
-interface Problems {
-  failures: Failure[];
+export const unsupportedProblem = (names: string[]): string =>
+  `the embedded Docker provider does not support ${names.sort().join(', ')}: leave them out, or ${officialRemedy}`;
+
+interface Findings {
+  problems: string[];
   unsupported: string[];
 }
 
-function checkObject(properties: Properties, news: Values, path: string, problems: Problems): Values {
+function checkObject(properties: Properties, news: Values, path: string, findings: Findings): Values {
   const inputs: Values = {};
   const defaults: string[] = [];
   for (const [name, value] of Object.entries(news)) {
     if (name === defaultsKey || present(value) === undefined) continue;
     const property = properties[name];
-    if (property === undefined) problems.unsupported.push(join(path, name));
-    else inputs[name] = checkValue(property, value, join(path, name), problems);
+    if (property === undefined) findings.unsupported.push(join(path, name));
+    else inputs[name] = checkValue(property, value, join(path, name), findings);
   }
   for (const [name, property] of Object.entries(properties)) {
     if (inputs[name] !== undefined) continue;
@@ -55,43 +48,52 @@ function checkObject(properties: Properties, news: Values, path: string, problem
       inputs[name] = property.default;
       defaults.push(name);
     } else if (property.required) {
-      problems.failures.push({ property: join(path, name), reason: 'is required' });
+      findings.problems.push(`${join(path, name)} is missing`);
     }
   }
   return { ...inputs, [defaultsKey]: defaults.sort() };
 }
 
-function checkValue(shape: Shape | Property, value: Value, path: string, problems: Problems): Value {
+function checkValue(shape: Shape | Property, value: Value, path: string, findings: Findings): Value {
   if (isUnknown(value)) return value;
-  const wrong = (expected: string): Value => {
-    problems.failures.push({ property: path, reason: `must be ${expected}` });
+  // Values of a wrong type are not quoted: they may be secret, which the engine doesn't tell.
+  const wrong = (allowed: string, quoted = 'what it is'): Value => {
+    findings.problems.push(`${path} must be ${allowed}, not ${quoted}`);
     return value;
   };
   switch (shape.type) {
     case 'string': {
-      if (typeof value !== 'string') return wrong('a string');
+      if (typeof value !== 'string') return wrong('a string', nameOfType(value));
       const allowed = shape.problem?.(value);
-      return allowed === undefined ? value : wrong(allowed);
+      return allowed === undefined
+        ? value
+        : wrong(allowed, shape.private ? undefined : JSON.stringify(value));
     }
     case 'integer': {
-      if (typeof value !== 'number' || !Number.isInteger(value)) return wrong('a whole number');
-      const allowed = shape.problem?.(value);
-      return allowed === undefined ? value : wrong(allowed);
+      if (typeof value !== 'number') return wrong('a whole number', nameOfType(value));
+      const allowed = Number.isInteger(value) ? shape.problem?.(value) : 'a whole number';
+      return allowed === undefined ? value : wrong(allowed, String(value));
     }
     case 'boolean':
-      return typeof value === 'boolean' ? value : wrong('true or false');
+      return typeof value === 'boolean' ? value : wrong('true or false', nameOfType(value));
     case 'map':
-      if (!isObject(value) || !Object.values(value).every((entry) => typeof entry === 'string')) {
-        return wrong('an object of strings');
-      }
-      return value;
+      if (!isObject(value)) return wrong('an object of strings', nameOfType(value));
+      return Object.values(value).every((entry) => typeof entry === 'string')
+        ? value
+        : wrong('an object of strings');
     case 'list':
     case 'set':
-      if (!Array.isArray(value)) return wrong('a list');
-      return value.map((item, index) => checkValue(shape.items, item, `${path}[${index}]`, problems));
+      if (!Array.isArray(value)) return wrong('a list', nameOfType(value));
+      return value.map((item, index) => checkValue(shape.items, item, `${path}[${index}]`, findings));
     case 'object':
-      return isObject(value) ? checkObject(shape.properties, value, path, problems) : wrong('an object');
+      if (!isObject(value)) return wrong('an object', nameOfType(value));
+      return checkObject(shape.properties, value, path, findings);
   }
+}
+
+function nameOfType(value: Value): string {
+  if (Array.isArray(value)) return 'a list';
+  return value === null ? 'null' : `a${typeof value === 'object' ? 'n' : ''} ${typeof value}`;
 }
 
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import type { Checked } from './check.js';
+import { unsupportedProblem, type Checked } from './check.js';
 import { unreachable } from './errors.js';
 import { isUnknown, present, type Values } from './values.js';
 
@@ -11,26 +11,17 @@ const engineKeys = ['version', 'pluginDownloadURL'];
 
 /** Checks the inputs of a provider resource: of the official one's there is `host`. */
 export function checkConfig(news: Values): Checked {
-  const failures: Checked['failures'] = [];
   const given = Object.keys(news).filter((key) => present(news[key]) !== undefined && !key.startsWith('__'));
   const unsupported = given.filter((key) => key !== 'host' && !engineKeys.includes(key));
-  if (unsupported.length > 0) {
-    failures.push({
-      property: '',
-      reason:
-        `the embedded Docker provider does not support ${unsupported.sort().join(', ')}: it supports host; ` +
-        'for the others install the official plugin (pulumi plugin install resource docker)',
-    });
-  }
+  const problems = unsupported.length > 0 ? [unsupportedProblem(unsupported)] : [];
   const host = present(news.host);
   if (host !== undefined && !isUnknown(host) && !isDockerHost(host)) {
-    failures.push({
-      property: 'host',
-      reason:
-        'must be the address of a Docker Engine: unix:///path, tcp://host:port, http://host:port or ssh://user@host',
-    });
+    problems.push(
+      'host must be the address of a Docker Engine (unix:///path, tcp://host:port, http://host:port or ' +
+        `ssh://user@host), not ${JSON.stringify(host)}`,
+    );
   }
-  return { inputs: news, failures };
+  return { inputs: news, problems };
 }
 
 const isDockerHost = (host: unknown): boolean =>

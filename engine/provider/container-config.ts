@@ -19,7 +19,8 @@ export function createOptions(inputs: ContainerInputs): Docker.ContainerCreateOp
     Entrypoint: nonEmpty(inputs.entrypoints),
     Labels: labelsToEngine(inputs.labels),
     StopSignal: inputs.stopSignal,
-    StopTimeout: inputs.stopTimeout,
+    // 0 is the absence of a value, as in the state.
+    StopTimeout: inputs.stopTimeout === 0 ? undefined : inputs.stopTimeout,
     Healthcheck: inputs.healthcheck && healthConfig(inputs.healthcheck),
     ExposedPorts: Object.fromEntries((inputs.ports ?? []).map((port) => [portKey(port), {}])),
     Volumes: Object.fromEntries((inputs.volumes ?? []).map(({ containerPath = '' }) => [containerPath, {}])),

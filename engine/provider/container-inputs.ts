@@ -23,10 +23,10 @@ const duration = {
     parseDuration(value) === undefined ? 'a duration like 10s or 1m30s' : undefined,
 } as const;
 
-/** A malformed entry is never quoted: it may hold a secret. */
 const envEntry = {
   type: 'string',
-  problem: (value: string) => (/^[^=]/.test(value) ? undefined : 'NAME=value'),
+  private: true,
+  problem: (value: string) => (/^[^=]/.test(value) ? undefined : 'of the form NAME=value'),
 } as const;
 
 const absolutePath = {

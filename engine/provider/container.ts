@@ -4,7 +4,7 @@ import { createOptions, updateOptions } from './container-config.js';
 import { containerInputs, containerOutputs, type ContainerInputs } from './container-inputs.js';
 import { containerState } from './container-state.js';
 import { diffInputs, newState } from './diff.js';
-import { failure, isConflict, isNotFound, reasonOf } from './errors.js';
+import { failure, isConflict, isNotFound, isNotModified, reasonOf } from './errors.js';
 import { findOrPull } from './remote-image.js';
 import { timeoutsMeta, type Context, type ResourceState, type ResourceType } from './resource.js';
 import { typed } from './schema.js';
@@ -53,7 +53,7 @@ async function create(context: Context, values: Values): Promise<ResourceState> 
     signal.throwIfAborted();
     if (inputs.start) await made.start();
     if (inputs.start && inputs.wait) await waitForHealth(made, inputs, signal);
-    const containerLogs = inputs.attach ? await attach(made, inputs) : null;
+    const containerLogs = inputs.attach ? await attach(made, inputs, signal) : null;
     const known = { ...newState(containerInputs, values, false), exitCode: null, containerLogs };
     return { id: made.id, state: containerState(await made.inspect(), known) };
   } catch (cause) {
@@ -74,7 +74,8 @@ async function discard(made: Docker.Container, error: Error): Promise<void> {
 
 async function connectNetworks(docker: Docker, id: string, inputs: ContainerInputs): Promise<void> {
   if (inputs.networksAdvanced === undefined || inputs.networksAdvanced.length === 0) return;
-  if (inputs.networkMode === 'bridge') await docker.getNetwork('bridge').disconnect({ Container: id });
+  if (['bridge', 'default'].includes(inputs.networkMode))
+    await docker.getNetwork('bridge').disconnect({ Container: id });
   for (const { name, aliases, ipv4Address } of inputs.networksAdvanced) {
     await docker.getNetwork(name).connect({
       Container: id,
@@ -102,13 +103,20 @@ async function waitForHealth(
   if (last.Running && last.Health === undefined) {
     throw new Error('"wait" needs a health check: set "healthcheck", or leave "wait" out');
   }
-  const fact = last.Running ? 'its health check failed' : `it ended with exit code ${last.ExitCode}`;
+  const probe = last.Health?.Log.at(-1)?.Output.trim() ?? '';
+  const fact = last.Running
+    ? `its health check failed (${probe})`
+    : `it ended with exit code ${last.ExitCode}`;
   throw new Error(`${fact}. Its last output:\n${await logsOf(made, quotedLines)}`);
 }
 
 /** Waits for the container's end. @returns what it wrote, if that is asked for. */
-async function attach(made: Docker.Container, { logs }: ContainerInputs): Promise<string | null> {
-  await made.wait();
+async function attach(
+  made: Docker.Container,
+  { logs }: ContainerInputs,
+  signal: AbortSignal,
+): Promise<string | null> {
+  await made.wait({ abortSignal: signal });
   return logs ? logsOf(made) : null;
 }
 
@@ -172,11 +180,9 @@ async function remove({ docker }: Context, id: string, state: Values): Promise<v
   }
 }
 
-/** 304: it has stopped already. 404: the removal that follows finds out. */
+/** It has stopped already, or is gone: the removal that follows finds out. */
 function ignoreStopped(error: unknown): void {
-  const ignorable =
-    error instanceof Error && 'statusCode' in error && [304, 404].includes(Number(error.statusCode));
-  if (!ignorable) throw error;
+  if (!isNotModified(error) && !isNotFound(error)) throw error;
 }
 
 function ignoreGone(error: unknown): void {

@@ -114,6 +114,18 @@ function emptyValue({ type }: Shape): Value {
   return type === 'list' || type === 'set' ? [] : null;
 }
 
+/**
+ * The inputs that a refreshed state stands for: the old ones, but for what somebody changed behind Pulumi's
+ * back.
+ */
+export function refreshedInputs(properties: Properties, inputs: Values, state: Values): Values {
+  const drift = diffInputs(properties, state, inputs).keys();
+  const changed = [...drift]
+    .filter((name) => name in inputs)
+    .map((name) => [name, state[name] ?? null] as const);
+  return { ...inputs, ...Object.fromEntries(changed) };
+}
+
 /** The order of a set in the state. */
 export function sorted(items: Value[]): Value[] {
   const key = (item: Value): string => (typeof item === 'string' ? item : JSON.stringify(item));

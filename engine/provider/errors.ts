@@ -4,6 +4,7 @@ function statusOf(error: unknown): number | undefined {
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
+export const isNotModified = (error: unknown): boolean => statusOf(error) === 304;
 export const isNotFound = (error: unknown): boolean => statusOf(error) === 404;
 export const isConflict = (error: unknown): boolean => statusOf(error) === 409;
 
@@ -12,18 +13,22 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const answer = 'json' in error ? error.json : undefined;
   if (typeof answer === 'object' && answer !== null && 'message' in answer) return String(answer.message);
-  return error.message === '' && 'code' in error ? String(error.code) : error.message;
+  if (error.message === '' && 'code' in error) return String(error.code);
+  return error.message.replace(/^\(HTTP code \d+\) [\w ]+ - /, '').trim();
 }
+
+/** Shorter values turn up in texts by chance. */
+const leastSecretLength = 6;
 
 /**
  * Says what was being done, in front of the engine's words.
- * @param secrets Entries NAME=value of environments: where the engine quotes one, its value is left out.
+ * @param envs Entries NAME=value of an environment: where the words quote a value, it is left out.
  */
-export function failure(what: string, cause: unknown, secrets: readonly string[] = []): Error {
-  const reason = secrets.reduce((message, entry) => {
-    const [name = ''] = entry.split('=', 1);
-    return message.replaceAll(entry, `${name}=[hidden]`);
-  }, reasonOf(cause));
+export function failure(what: string, cause: unknown, envs: readonly string[] = []): Error {
+  const values = envs.map((entry) => entry.slice(entry.indexOf('=') + 1));
+  const reason = values
+    .filter((value) => value.length >= leastSecretLength)
+    .reduce((message, value) => message.replaceAll(value, '[hidden]'), reasonOf(cause));
   return new Error(`${what}: ${reason}`, { cause });
 }
 

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
-import { waitUntil } from '../wait.js';
 import { failure, isNotFound, reasonOf } from './errors.js';
+import { removeWhenUnused } from './removal.js';
 import type { Context, ResourceState, ResourceType } from './resource.js';
 import {
   flag,
@@ -15,8 +15,6 @@ import {
   type Properties,
 } from './schema.js';
 import type { Values } from './values.js';
-
-const removal = { deadlineMs: 30_000, intervalMs: 100 };
 
 const inputs = {
   attachable: { ...flag, replace: true },
@@ -50,7 +48,6 @@ export const network: ResourceType = {
   meta: { schema_version: '1' },
   create,
   read,
-  update: () => Promise.reject(new Error('a network has no property that changes in place')),
   remove,
 };
 
@@ -117,31 +114,11 @@ async function inspect(docker: Docker, id: string): Promise<Values> {
 }
 
 async function remove({ docker, signal }: Context, id: string): Promise<void> {
-  try {
-    await waitUntil(
-      () => removeOnce(docker, id),
-      (inUse) => inUse === undefined,
-      {
-        what: 'the containers of the network leave it',
-        ...removal,
-        signal,
-      },
-    );
-  } catch (cause) {
-    throw failure(`network ${id} can't be removed`, cause);
-  }
-}
-
-/** @returns undefined when the network is gone, else the engine's words about who still uses it. */
-async function removeOnce(docker: Docker, id: string): Promise<string | undefined> {
-  try {
-    await docker.getNetwork(id).remove();
-    return undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    const reason = reasonOf(error);
+  await removeWhenUnused({
+    what: `network ${id}`,
+    remove: () => docker.getNetwork(id).remove(),
     // The engine has no status of its own for this: it answers 403 to much else as well.
-    if (reason.includes('has active endpoints')) return reason;
-    throw error;
-  }
+    isInUse: (error) => reasonOf(error).includes('has active endpoints'),
+    signal,
+  });
 }

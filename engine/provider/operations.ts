@@ -1,5 +1,5 @@
 import { autoname, checkInputs, isAutonamed, type Checked } from './check.js';
-import { diffInputs, newState, updatedState, type Change } from './diff.js';
+import { diffInputs, newState, refreshedInputs, updatedState, type Change } from './diff.js';
 import type { Context, ResourceState, ResourceType } from './resource.js';
 import { text } from './schema.js';
 import { resourceName, resourceType } from './types.js';
@@ -48,12 +48,13 @@ export async function create(context: Context, urn: string, inputs: Values): Pro
 export async function read(
   context: Context,
   urn: string,
-  id: string,
-  state: Values,
-): Promise<ResourceState | undefined> {
+  last: ResourceState & { inputs: Values },
+): Promise<(ResourceState & { inputs: Values }) | undefined> {
   const type = resourceType(urn);
-  const found = await type.read(context, id, state);
-  return found && complete(type, found);
+  const found = await type.read(context, last.id, last.state);
+  return (
+    found && { ...complete(type, found), inputs: refreshedInputs(type.inputs, last.inputs, found.state) }
+  );
 }
 
 export function previewUpdate(urn: string, state: Values, inputs: Values): Values {
@@ -68,7 +69,7 @@ export async function update(
   inputs: Values,
 ): Promise<Values> {
   const type = resourceType(urn);
-  await type.update(context, id, state, inputs);
+  await type.update?.(context, id, state, inputs);
   return complete(type, { id, state: updatedState(type.inputs, state, inputs) }).state;
 }
 

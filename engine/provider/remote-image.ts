@@ -19,8 +19,6 @@ export const remoteImage: ResourceType = {
   meta: timeoutsMeta,
   create,
   read,
-  // Whether the image is kept matters only when it is removed.
-  update: () => Promise.resolve(),
   remove,
 };
 
@@ -83,6 +81,8 @@ export async function findOrPull(
 ): Promise<Docker.ImageInspectInfo> {
   const local = await findLocally(docker, name);
   if (local !== undefined) return local;
+  // An id says nothing about where to pull from.
+  if (name.startsWith('sha256:')) throw new Error(`image ${name} is not on the Docker Engine`);
   try {
     const progress = await docker.pull(name, { abortSignal: signal });
     await new Promise<void>((resolve, reject) => {

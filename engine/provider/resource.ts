@@ -31,8 +31,8 @@ export interface ResourceType {
    * @returns undefined when the resource is gone.
    */
   read(context: Context, id: string, state: Values): Promise<ResourceState | undefined>;
-  /** Applies the changes that need no replacement. */
-  update(context: Context, id: string, state: Values, inputs: Values): Promise<void>;
+  /** Applies the changes that need no replacement, where the Docker Engine has to know of them. */
+  update?(context: Context, id: string, state: Values, inputs: Values): Promise<void>;
   /** Succeeds when the resource is gone already. */
   remove(context: Context, id: string, state: Values): Promise<void>;
 }

@@ -1,8 +1,11 @@
 import type { Value, Values } from './values.js';
 
 export type Shape =
-  /** `problem` says what is allowed when the value is not: the end of the sentence "… must be …". */
-  | { type: 'string'; problem?: (value: string) => string | undefined }
+  /**
+   * `problem` says what is allowed when the value is not: the end of the sentence "… must be …". A `private`
+   * value is never quoted.
+   */
+  | { type: 'string'; problem?: (value: string) => string | undefined; private?: true }
   | { type: 'integer'; problem?: (value: number) => string | undefined }
   | { type: 'boolean' }
   /** Strings by name. */

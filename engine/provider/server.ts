@@ -5,7 +5,7 @@ import pb from '@pulumi/pulumi/proto/provider_pb.js';
 import type Docker from 'dockerode';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
-import type { Checked } from './check.js';
+import { officialRemedy, type Checked } from './check.js';
 import { checkConfig, connect } from './config.js';
 import type { Change } from './diff.js';
 import { reasonOf } from './errors.js';
@@ -99,18 +99,16 @@ function handlers(): grpc.UntypedServiceImplementation {
     }),
 
     read: unary(async (request: pb.ReadRequest) => {
-      const state = values(request.getProperties());
-      const found = await operations.read(
-        context(request.getTimeout()),
-        request.getUrn(),
-        request.getId(),
-        state,
-      );
+      const found = await operations.read(context(request.getTimeout()), request.getUrn(), {
+        id: request.getId(),
+        state: values(request.getProperties()),
+        inputs: values(request.getInputs()),
+      });
       return withFields(new pb.ReadResponse(), (response) => {
         if (found === undefined) return;
         response.setId(found.id);
         response.setProperties(struct(found.state));
-        response.setInputs(request.getInputs());
+        response.setInputs(struct(found.inputs));
       });
     }),
 
@@ -134,10 +132,7 @@ function handlers(): grpc.UntypedServiceImplementation {
     }),
 
     invoke: unary((request: pb.InvokeRequest) => {
-      throw new Error(
-        `the embedded Docker provider has no function ${request.getTok()}: ` +
-          'install the official plugin (pulumi plugin install resource docker)',
-      );
+      throw new Error(`the embedded Docker provider has no function ${request.getTok()}: ${officialRemedy}`);
     }),
   };
 }
@@ -167,14 +162,11 @@ function withFields<Message>(message: Message, set: (message: Message) => unknow
 const values = (struct: structPb.Struct | undefined): Values => struct?.toJavaScript() ?? {};
 const struct = (fields: Values): structPb.Struct => structPb.Struct.fromJavaScript(fields);
 
-function checkResponse({ inputs, failures }: Checked): pb.CheckResponse {
+function checkResponse({ inputs, problems }: Checked): pb.CheckResponse {
   return withFields(new pb.CheckResponse(), (response) => {
     response.setInputs(struct(inputs));
-    for (const { property, reason } of failures) {
-      const failure = response.addFailures();
-      failure.setProperty(property);
-      failure.setReason(reason);
-    }
+    // Each names its property itself: the engine would show the property's value, which may be secret.
+    for (const problem of problems) response.addFailures().setReason(problem);
   });
 }
 

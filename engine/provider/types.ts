@@ -1,3 +1,4 @@
+import { officialRemedy } from './check.js';
 import { container } from './container.js';
 import { network } from './network.js';
 import { remoteImage } from './remote-image.js';
@@ -22,7 +23,7 @@ export function resourceType(urn: string): ResourceType {
   if (found === undefined) {
     throw new Error(
       `the embedded Docker provider has no resource type ${token}: it has ${[...types.keys()].join(', ')}; ` +
-        'for others install the official plugin (pulumi plugin install resource docker)',
+        `for others ${officialRemedy}`,
     );
   }
   return found;

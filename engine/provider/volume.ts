@@ -1,11 +1,9 @@
 import type Docker from 'dockerode';
-import { waitUntil } from '../wait.js';
-import { failure, isConflict, isNotFound, reasonOf } from './errors.js';
+import { failure, isConflict, isNotFound } from './errors.js';
+import { removeWhenUnused } from './removal.js';
 import type { Context, ResourceState, ResourceType } from './resource.js';
 import { labels, labelsFromEngine, labelsToEngine, map, text, typed, type Properties } from './schema.js';
 import type { Values } from './values.js';
-
-const removal = { deadlineMs: 30_000, intervalMs: 100 };
 
 const inputs = {
   driver: { ...text, replace: true, computed: true },
@@ -22,7 +20,6 @@ export const volume: ResourceType = {
   meta: { schema_version: '1' },
   create,
   read,
-  update: () => Promise.reject(new Error('a volume has no property that changes in place')),
   remove,
 };
 
@@ -62,29 +59,10 @@ async function inspect(docker: Docker, id: string): Promise<Values> {
 }
 
 async function remove({ docker, signal }: Context, id: string): Promise<void> {
-  try {
-    await waitUntil(
-      () => removeOnce(docker, id),
-      (inUse) => inUse === undefined,
-      {
-        what: 'the containers of the volume are gone',
-        ...removal,
-        signal,
-      },
-    );
-  } catch (cause) {
-    throw failure(`volume ${id} can't be removed`, cause);
-  }
-}
-
-/** @returns undefined when the volume is gone, else the engine's words about who still uses it. */
-async function removeOnce(docker: Docker, id: string): Promise<string | undefined> {
-  try {
-    await docker.getVolume(id).remove({ force: true });
-    return undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    if (isConflict(error)) return reasonOf(error);
-    throw error;
-  }
+  await removeWhenUnused({
+    what: `volume ${id}`,
+    remove: () => docker.getVolume(id).remove({ force: true }),
+    isInUse: isConflict,
+    signal,
+  });
 }

@@ -70,8 +70,9 @@ export function createRunService(dependencies: RunServiceDependencies) {
   function launch(runId: string, threadId: string, userId: string, agent: AgentName): void {
     const run = execute(runId, threadId, userId, agent)
       .catch((error: unknown) => {
-        const expected = error instanceof AgentError && error.code !== 'internal';
-        logger[expected ? 'info' : 'error']({ err: error, runId, threadId }, 'run failed');
+        const known = error instanceof AgentError && error.code !== 'internal';
+        if (known) logger.info({ runId, threadId, error: error.code, reason: error.message }, 'run failed');
+        else logger.error({ runId, threadId, err: error }, 'run failed');
       })
       .finally(() => active.delete(run));
     active.add(run);

@@ -61,20 +61,17 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
       send(`{"seq":${seq},${json.slice(1)}`);
     };
     const readHistory = async (): Promise<void> => {
-      for (;;) {
-        const events = await stream.after(threadId, seen, historyPage);
+      let events: StoredEvent[];
+      do {
+        events = await stream.after(threadId, seen, historyPage);
         events.forEach(deliver);
-        if (events.length < historyPage && seen >= newest) return;
-      }
+      } while (events.length === historyPage || (events.length > 0 && seen < newest));
+      reading = false;
     };
     const catchUp = (): void => {
       if (reading) return;
       reading = true;
-      readHistory()
-        .catch(fail)
-        .finally(() => {
-          reading = false;
-        });
+      readHistory().catch(fail);
     };
     return {
       offer(event) {

@@ -66,6 +66,12 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
   }
 
   update('bundling the embedded provider');
+  return { way: 'fallback', version, folder: await ensureEmbeddedHome(cache), detail };
+}
+
+/** A PULUMI_HOME with the embedded provider in it. @returns its folder. */
+export async function ensureEmbeddedHome(cache: string): Promise<string> {
+  const version = await dockerProviderVersion();
   const bundle = await bundleProvider();
   const folder = path.join(cache, `pulumi-home-embedded-${shortHash(bundle)}`);
   await ensureCached({
@@ -85,7 +91,7 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
       await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
     },
   });
-  return { way: 'fallback', version, folder, detail };
+  return folder;
 }
 
 /** Version of the provider that `@pulumi/docker` asks for. */

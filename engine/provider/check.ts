@@ -57,8 +57,8 @@ function checkObject(properties: Properties, news: Values, path: string, finding
 function checkValue(shape: Shape | Property, value: Value, path: string, findings: Findings): Value {
   if (isUnknown(value)) return value;
   // Values of a wrong type are not quoted: they may be secret, which the engine doesn't tell.
-  const wrong = (allowed: string, quoted = 'what it is'): Value => {
-    findings.problems.push(`${path} must be ${allowed}, not ${quoted}`);
+  const wrong = (allowed: string, found?: string): Value => {
+    findings.problems.push(`${path} must be ${allowed}${found === undefined ? '' : `, not ${found}`}`);
     return value;
   };
   switch (shape.type) {

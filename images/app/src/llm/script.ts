@@ -15,17 +15,22 @@ export function replyTo(messages: readonly Message[]): Reply {
   if (asked.includes('[llm:loop]')) return toolCall('calculator', { expression: '1 + 1' }, messages);
 
   const role = roleOf(messages);
-  if (role !== undefined) return text(playRole(role, asked));
-
-  const call = wantedTool(asked);
+  const call = asked.includes('[llm:unknown-tool]') ? unknownTool : wantedTool(asked);
+  if (role !== undefined && call !== unknownTool) return text(playRole(role, asked));
   if (call === undefined) return text(`You said: ${asked}`);
   const result = results.at(-1)?.content;
   if (result === undefined || result === null) return toolCall(call.tool, call.arguments, messages);
   return text(describeResult(call.tool, result));
 }
 
-function wantedTool(asked: string): { tool: string; arguments: Record<string, string> } | undefined {
-  if (asked.includes('[llm:unknown-tool]')) return { tool: 'teleport', arguments: { to: 'the moon' } };
+interface WantedTool {
+  tool: string;
+  arguments: Record<string, string>;
+}
+
+const unknownTool: WantedTool = { tool: 'teleport', arguments: { to: 'the moon' } };
+
+function wantedTool(asked: string): WantedTool | undefined {
   const calculation = /calculate\s+(.+)/i.exec(asked)?.[1];
   if (calculation !== undefined) {
     const expression = /^[\d\s.+\-*/()]+/.exec(calculation)?.[0] ?? calculation;

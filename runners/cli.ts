@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { profileNames } from '../components/services.js';
 import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
 import { messageOf } from './errors.js';
@@ -35,9 +36,9 @@ const program = new Command('rehearsal').description(
   'Runs test suites, each in a staging-like environment of its own, and says go or no-go.',
 );
 
-withSuiteOptions(program.command('run', { isDefault: true }))
+withSuiteOptions(program.command('run'))
   .description('bring up, test and destroy an environment per suite, then give the verdict (npm start)')
-  .option('--profile <name>', "instead of the settings' profile: standard, incident or small")
+  .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
   .option('--stack <name>', 'take the settings of Pulumi.<name>.yaml')
   .option('--keep-on-failure', 'leave the environment of a suite that did not pass for a look', false)
   .addHelpText('after', exitCodeHelp())

@@ -1,5 +1,8 @@
 /** An error's message with those of its causes. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${messageOf(error.cause)}` : error.message;
+  if (!(error.cause instanceof Error)) return error.message;
+  const cause = messageOf(error.cause);
+  // Many messages quote their cause already.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }

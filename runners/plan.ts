@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import {
+  ConfigError,
   configNamespace,
   parseConfig,
   resolveEnvironment,
@@ -48,9 +49,11 @@ export function makePlan(choices: Choices, checkout: string): Plan {
   const settings = readSettings(checkout, choices.stack);
   if (choices.profile !== undefined) settings.config[`${configNamespace}:profile`] = choices.profile;
   const config = parseConfig(settings.config, settings.source);
-  const environment = resolveEnvironment(config, settings.source);
   const all = allSuites(config, checkout);
-  const suites = chooseSuites(all, choices.suites, choices.categories);
+  const problems: string[] = [];
+  const environment = attempt(() => resolveEnvironment(config, settings.source), problems);
+  const suites = attempt(() => chooseSuites(all, choices.suites, choices.categories), problems);
+  if (environment === undefined || suites === undefined) throw new ConfigError(problems, settings.source);
   const runId = newRunId(Date.now());
   return {
     runId,
@@ -64,6 +67,17 @@ export function makePlan(choices: Choices, checkout: string): Plan {
     keepOnFailure: choices.keepOnFailure,
     users: choices.users,
   };
+}
+
+/** A check's result, or its problems added to those of the others. */
+function attempt<T>(check: () => T, problems: string[]): T | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
 }
 
 function currentBranch(checkout: string): string {

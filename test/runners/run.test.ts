@@ -15,9 +15,9 @@ import {
   passedRun,
   password,
   planFor,
-  silent,
   type Calls,
 } from './support/fakes.js';
+import { silentProgress } from '../helpers/progress.js';
 
 interface Setup extends Partial<Dependencies> {
   plan?: Plan;
@@ -34,7 +34,7 @@ async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecord> {
     suites: fakeSuites(calls),
     ...changes,
   };
-  const record = await run(plan, dependencies, { stop, abandon }, silent);
+  const record = await run(plan, dependencies, { stop, abandon }, silentProgress);
   return runRecordSchema.parse(JSON.parse(JSON.stringify(record)));
 }
 

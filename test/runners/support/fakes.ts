@@ -4,7 +4,6 @@ import path from 'node:path';
 import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { serviceNames } from '../../../components/services.js';
 import type { Outputs } from '../../../components/outputs.js';
-import type { Progress } from '../../../engine/progress.js';
 import type { ContainerEngine, ContainerReport } from '../../../runners/docker.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
@@ -166,8 +165,3 @@ export function fakeSuites(
     },
   };
 }
-
-export const silent: Progress = {
-  note: () => undefined,
-  step: () => ({ update: () => undefined, done: () => undefined, fail: () => undefined }),
-};

@@ -1,0 +1,63 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { execa } from 'execa';
+import { checkout } from '../../engine/state.js';
+
+export interface CliOptions {
+  args: string[];
+  /** Text of the stack's settings file; by default none is written and none is named. */
+  settings?: string;
+  env?: Record<string, string>;
+  /** Sees stderr as it comes, and may end the program. */
+  onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+}
+
+export interface CliResult {
+  exitCode: number | undefined;
+  stdout: string;
+  stderr: string;
+  /** Stacks in the state, which was empty before. */
+  stacks: string[];
+}
+
+/** `npm start` as people type it, but for npm itself, with a state of its own. */
+export async function runCli({ args, settings, env = {}, onOutput }: CliOptions): Promise<CliResult> {
+  const state = await mkdtemp(path.join(tmpdir(), 'rehearsal-state-'));
+  const stack = path.basename(state);
+  const settingsFile = path.join(checkout, `Pulumi.${stack}.yaml`);
+  if (settings !== undefined) await writeFile(settingsFile, settings);
+  try {
+    const subprocess = execa(
+      process.execPath,
+      ['engine/bootstrap.mjs', 'run', ...(settings === undefined ? [] : ['--stack', stack]), ...args],
+      {
+        cwd: checkout,
+        env: { PULUMI_BACKEND_URL: pathToFileURL(state).href, ...env },
+        stdin: 'ignore',
+        reject: false,
+      },
+    );
+    subprocess.stderr.on('data', (chunk: Buffer) => {
+      onOutput?.(chunk.toString('utf8'), (signal) => subprocess.kill(signal));
+    });
+    const { exitCode, stdout, stderr } = await subprocess;
+    return { exitCode, stdout, stderr, stacks: await stacksIn(state) };
+  } finally {
+    await rm(settingsFile, { force: true });
+    await rm(state, { recursive: true });
+  }
+}
+
+async function stacksIn(state: string): Promise<string[]> {
+  const files = await readdir(path.join(state, '.pulumi', 'stacks', 'rehearsal')).catch(() => []);
+  return files.filter((file) => file.endsWith('.json'));
+}
+
+/** The folder that a run names at its end. */
+export function artifactsOf({ stdout }: CliResult): string {
+  const folder = /^Artifacts: (.+)$/m.exec(stdout)?.[1];
+  if (folder === undefined) throw new Error(`no line "Artifacts: …" in:\n${stdout}`);
+  return folder;
+}

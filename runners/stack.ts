@@ -45,7 +45,7 @@ export class StackError extends Error {
 
 const quickTimeoutMs = 60_000;
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
-const graceMs = 20_000;
+const graceMs = 10_000;
 const quotedLines = 40;
 
 /**

@@ -36,11 +36,11 @@ export async function ensurePackages(root, { install = npmCi, say = sayOnStderr 
  * @param {string} root
  */
 export function packagesAreCurrent(root) {
-  const installed = lockedPackages(path.join(root, 'node_modules', '.package-lock.json'));
-  if (installed === undefined) return false;
   const wanted = lockedPackages(path.join(root, 'package-lock.json'));
   if (wanted === undefined)
     throw new Error(`${path.join(root, 'package-lock.json')} is missing: clone the repository again`);
+  const installed = lockedPackages(path.join(root, 'node_modules', '.package-lock.json'));
+  if (installed === undefined) return false;
   return Object.entries(wanted).every(([key, entry]) => {
     // The root and its workspaces are folders of the checkout, not packages that npm brings.
     if (!key.startsWith('node_modules/')) return true;

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { decideDocker, type DockerFacts } from '../../engine/docker-engine.js';
+
+const facts: DockerFacts = {
+  host: 'unix:///var/run/docker.sock',
+  answer: { problem: 'connect ENOENT /var/run/docker.sock' },
+  isRoot: true,
+  canInstallPackages: true,
+  hasDockerd: false,
+  isSystemdInit: false,
+};
+const refusal = (changes: Partial<DockerFacts>): string => {
+  const decision = decideDocker({ ...facts, ...changes });
+  return decision.kind === 'refuse' ? decision.message : `no refusal but ${decision.kind}`;
+};
+
+describe('Docker Engine', () => {
+  test('is used when it answers, whoever asks and wherever it is', () => {
+    const remote = { ...facts, host: 'ssh://somewhere', isRoot: false, answer: { version: '28.0.1' } };
+    expect(decideDocker(remote)).toEqual({ kind: 'use', version: '28.0.1' });
+  });
+
+  test('is installed by root with apt', () => {
+    expect(decideDocker(facts)).toEqual({ kind: 'start', install: true, systemd: false });
+  });
+
+  test('is only started when it is installed, by systemd where that runs', () => {
+    expect(
+      decideDocker({ ...facts, hasDockerd: true, canInstallPackages: false, isSystemdInit: true }),
+    ).toEqual({
+      kind: 'start',
+      install: false,
+      systemd: true,
+    });
+  });
+
+  test('is named, with what to install, to a user who may not install it', () => {
+    expect(refusal({ isRoot: false, canInstallPackages: false })).toBe(
+      'Docker Engine at unix:///var/run/docker.sock does not answer (connect ENOENT /var/run/docker.sock): ' +
+        'install Docker Engine (https://docs.docker.com/engine/install), or run this as root on a machine with apt',
+    );
+  });
+
+  test('is named, with how to start it, to a user who may not start it', () => {
+    expect(refusal({ isRoot: false, hasDockerd: true })).toContain('sudo systemctl start docker');
+  });
+
+  test('is named, with what to install, to root without apt', () => {
+    expect(refusal({ canInstallPackages: false })).toContain("without apt it can't be installed from here");
+  });
+
+  test('is not replaced by a local one where another address is chosen', () => {
+    expect(refusal({ host: 'tcp://build-host:2375' })).toContain(
+      'point DOCKER_HOST or "docker context use" to one that runs',
+    );
+  });
+});

@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { execa, type ResultPromise } from 'execa';
+import { waitUntil } from '../../engine/wait.js';
+
+const engine = path.resolve('engine');
+let root: string;
+
+/** A checkout with one dependency, `thing`, of this integrity. */
+async function writeLock(integrity: string): Promise<void> {
+  const packages = {
+    '': {},
+    'node_modules/thing': { integrity },
+    'node_modules/other-os': { integrity, optional: true },
+  };
+  await writeFile(path.join(root, 'package-lock.json'), JSON.stringify({ packages }));
+}
+
+/** Calls ensurePackages in a process of its own; its install logs, takes `seconds` and ends as npm does. */
+function ensurePackages(seconds = 0): ResultPromise {
+  const script = `
+    import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { ensurePackages } from ${JSON.stringify(pathToFileURL(path.join(engine, 'packages.mjs')).href)};
+    await ensurePackages(process.cwd(), { install: async () => {
+      appendFileSync('installs.log', 'begin\\n');
+      mkdirSync('node_modules/thing', { recursive: true });
+      writeFileSync('node_modules/thing/package.json', '{}');
+      await sleep(${String(seconds)} * 1000);
+      const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+      // As npm does: what isn't for this machine is not in the record.
+      delete packages['node_modules/other-os'];
+      writeFileSync('node_modules/.package-lock.json', JSON.stringify({ packages }));
+      appendFileSync('installs.log', 'end\\n');
+    } });`;
+  return execa(process.execPath, ['--input-type=module', '-e', script], { cwd: root, reject: false });
+}
+
+const log = async (): Promise<string[]> =>
+  existsSync(path.join(root, 'installs.log'))
+    ? (await readFile(path.join(root, 'installs.log'), 'utf8')).trim().split('\n')
+    : [];
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'rehearsal-packages-'));
+  await writeLock('sha512-a');
+});
+afterEach(async () => {
+  await rm(root, { recursive: true });
+});
+
+describe('npm packages', () => {
+  test('are installed once, and again only when the lock file names others', async () => {
+    const first = await ensurePackages();
+    expect(first.exitCode).toBe(0);
+    expect(first.stderr).toContain('Installing npm packages');
+    expect((await ensurePackages()).stderr).toBe('');
+    expect(await log()).toEqual(['begin', 'end']);
+
+    await writeLock('sha512-b');
+    await ensurePackages();
+    expect(await log()).toEqual(['begin', 'end', 'begin', 'end']);
+  });
+
+  test('are installed again when one of them was deleted', async () => {
+    await ensurePackages();
+    await rm(path.join(root, 'node_modules', 'thing'), { recursive: true });
+    await ensurePackages();
+    expect(await log()).toEqual(['begin', 'end', 'begin', 'end']);
+  });
+
+  test('are installed by one of two processes while the other waits', async () => {
+    const [one, two] = await Promise.all([ensurePackages(1), ensurePackages(1)]);
+    expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+    expect(await log()).toEqual(['begin', 'end']);
+    expect(`${String(one.stderr)}${String(two.stderr)}`).toContain('waiting for it');
+  });
+
+  test('are installed anew after an install that was killed', async () => {
+    const killed = ensurePackages(60);
+    await waitUntil(log, (lines) => lines.length > 0, {
+      what: 'install begins',
+      deadlineMs: 20_000,
+      intervalMs: 50,
+    });
+    killed.kill('SIGKILL');
+    await killed;
+    // The dead process no longer touches its lock: make the 15 s pass at once.
+    const past = new Date(Date.now() - 60_000);
+    await utimes(path.join(root, '.rehearsal', 'npm-install.lock'), past, past);
+    expect((await ensurePackages()).exitCode).toBe(0);
+    expect(await log()).toEqual(['begin', 'begin', 'end']);
+  });
+});
+
+describe('the bootstrap', () => {
+  const bootstrap = async (engines: string): Promise<void> => {
+    await mkdir(path.join(root, 'engine'));
+    for (const file of ['bootstrap.mjs', 'packages.mjs']) {
+      await cp(path.join(engine, file), path.join(root, 'engine', file));
+    }
+    await writeFile(path.join(root, 'package.json'), JSON.stringify({ engines: { node: engines } }));
+  };
+
+  test('says which Node it needs, before anything else', async () => {
+    await bootstrap('>=99.1');
+    const result = await execa(process.execPath, ['engine/bootstrap.mjs', 'run'], {
+      cwd: root,
+      reject: false,
+    });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toBe(
+      `Node 99.1 or newer is needed, this is ${process.versions.node}: install a current LTS release`,
+    );
+  });
+
+  test('names a lock file that is not JSON', async () => {
+    await bootstrap('>=20.19');
+    await writeFile(path.join(root, 'package-lock.json'), '{ "packages": ');
+    const result = await execa(process.execPath, ['engine/bootstrap.mjs', 'run'], {
+      cwd: root,
+      reject: false,
+    });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('package-lock.json is not valid JSON');
+  });
+});

@@ -157,7 +157,7 @@ async function update({ docker, warn }: Context, id: string, state: Values, valu
   }
   const recorded = recordedOnly.filter((name) => changes.has(name));
   if (recorded.length > 0) {
-    warn(
+    await warn(
       `container ${inputs.name}: ${recorded.join(', ')} can't change while it exists, and like the official ` +
         'provider this one only records the new value. To apply it, replace the container: ' +
         'replaceOnChanges in its resource options, or pulumi up --target-replace',

@@ -5,7 +5,8 @@ import { providerServer } from './server.js';
  * The plugin `pulumi-resource-docker`: serves the provider on a free port of the loopback, and says which on
  * its first line of output, as Pulumi's engine expects of a plugin.
  */
-const server = providerServer();
+const [, , engineAddress = ''] = process.argv;
+const server = providerServer(engineAddress);
 server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
   process.stdout.write(`${port}\n`);

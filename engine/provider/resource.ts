@@ -6,8 +6,8 @@ export interface Context {
   docker: Docker;
   /** Ends the operation's waits: the user cancelled, or its time is up. */
   signal: AbortSignal;
-  /** Shows the user a line that is not an error. */
-  warn: (message: string) => void;
+  /** Shows the user what is no error. */
+  warn: (message: string) => Promise<void>;
 }
 
 export interface ResourceState {

@@ -9,6 +9,7 @@ import { officialRemedy, type Checked } from './check.js';
 import { checkConfig, connect } from './config.js';
 import type { Change } from './diff.js';
 import { reasonOf } from './errors.js';
+import { warnUser } from './engine-log.js';
 import * as operations from './operations.js';
 import type { Context } from './resource.js';
 import { providerVersion } from './types.js';
@@ -18,25 +19,28 @@ const largestMessageBytes = 400 * 1024 * 1024;
 /** When the engine names no limit for an operation. The official provider's. */
 const defaultLimitMs = 20 * 60 * 1000;
 
-/** A server of Pulumi's provider protocol, not listening yet. */
-export function providerServer(): grpc.Server {
+/**
+ * A server of Pulumi's provider protocol, not listening yet.
+ * @param engineAddress Where Pulumi's engine listens.
+ */
+export function providerServer(engineAddress: string): grpc.Server {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': largestMessageBytes });
   // The methods of the protocol that are not here answer "unimplemented", which the engine understands.
-  server.addService(ResourceProviderService, handlers());
+  server.addService(ResourceProviderService, handlers(engineAddress));
   return server;
 }
 
-function handlers(): grpc.UntypedServiceImplementation {
+function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
   const cancelled = new AbortController();
   let docker: Docker | undefined;
 
-  const context = (limitSeconds: number): Context => {
+  const context = (urn: string, limitSeconds: number): Context => {
     if (docker === undefined) throw new Error('the provider is used before it is configured');
     const limitMs = limitSeconds > 0 ? limitSeconds * 1000 : defaultLimitMs;
     return {
       docker,
       signal: AbortSignal.any([cancelled.signal, AbortSignal.timeout(limitMs)]),
-      warn: (message) => process.stderr.write(`${message}\n`),
+      warn: (message) => warnUser(engineAddress, urn, message),
     };
   };
 
@@ -91,7 +95,7 @@ function handlers(): grpc.UntypedServiceImplementation {
       const [urn, inputs] = [request.getUrn(), values(request.getProperties())];
       const made = request.getPreview()
         ? { id: '', state: operations.previewCreate(urn, inputs) }
-        : await operations.create(context(request.getTimeout()), urn, inputs);
+        : await operations.create(context(request.getUrn(), request.getTimeout()), urn, inputs);
       return withFields(new pb.CreateResponse(), (response) => {
         response.setId(made.id);
         response.setProperties(struct(made.state));
@@ -99,7 +103,7 @@ function handlers(): grpc.UntypedServiceImplementation {
     }),
 
     read: unary(async (request: pb.ReadRequest) => {
-      const found = await operations.read(context(request.getTimeout()), request.getUrn(), {
+      const found = await operations.read(context(request.getUrn(), request.getTimeout()), request.getUrn(), {
         id: request.getId(),
         state: values(request.getProperties()),
         inputs: values(request.getInputs()),
@@ -116,13 +120,24 @@ function handlers(): grpc.UntypedServiceImplementation {
       const [urn, state, inputs] = [request.getUrn(), values(request.getOlds()), values(request.getNews())];
       const updated = request.getPreview()
         ? operations.previewUpdate(urn, state, inputs)
-        : await operations.update(context(request.getTimeout()), urn, request.getId(), state, inputs);
+        : await operations.update(
+            context(request.getUrn(), request.getTimeout()),
+            urn,
+            request.getId(),
+            state,
+            inputs,
+          );
       return withFields(new pb.UpdateResponse(), (response) => response.setProperties(struct(updated)));
     }),
 
     delete: unary(async (request: pb.DeleteRequest) => {
       const state = values(request.getProperties());
-      await operations.remove(context(request.getTimeout()), request.getUrn(), request.getId(), state);
+      await operations.remove(
+        context(request.getUrn(), request.getTimeout()),
+        request.getUrn(),
+        request.getId(),
+        state,
+      );
       return new emptyPb.Empty();
     }),
 

@@ -12,30 +12,30 @@ import { closeDatabase, messageRows } from './support/sql.js';
 import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
 
 let browser: Browser;
-const open = new Set<ChatPage>();
+let pages: ChatPage[];
 
 beforeAll(async () => {
   browser = await launchBrowser();
-});
-afterEach(async () => {
-  await Promise.all([...open].map((page) => page.close()));
-  open.clear();
-  await closeConnections();
-});
+  pages = await Promise.all(
+    Array.from({ length: environment.userCount }, (_, index) =>
+      ChatPage.open(browser, `user ${String(index)}`),
+    ),
+  );
+}, testTimeoutMs);
+afterEach(closeConnections);
 afterAll(async () => {
   await browser.close();
   await closeDatabase();
 });
 
-async function openPage(label: string): Promise<ChatPage> {
-  const page = await ChatPage.open(browser, label);
-  open.add(page);
-  return page;
-}
-
-/** Every user has a page of their own; all are at work at once. */
-function everybody<T>(does: (index: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: environment.userCount }, (_, index) => does(index)));
+/** Every user has a page of their own, on which nobody is logged in; all are at work at once. */
+function everybody<T>(does: (page: ChatPage, index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(
+    pages.map(async (page, index) => {
+      await page.forgetUser();
+      return does(page, index);
+    }),
+  );
 }
 
 /** A second device of the page's user, on the one thread that the page made: it sees what the page should. */
@@ -70,10 +70,9 @@ async function expectShown(
 test(
   'a new user signs up, opens a thread, asks, sees the agent at work and its answer, also after a reload',
   async () => {
-    const problems = await everybody(async (index) => {
+    const problems = await everybody(async (page, index) => {
       const account = newAccount(index);
       const { label } = account;
-      const page = await openPage(label);
       await page.signUp(account);
       await page.openFirstThread();
       const chat = await watch(account);
@@ -89,7 +88,7 @@ test(
       ];
       await expectShown(page, chat, messages);
 
-      await page.page.reload();
+      await page.reload();
       await page.untilLoggedIn(account.email);
       await page.untilAnswers(1);
       await expectShown(page, chat, messages);
@@ -109,22 +108,28 @@ test(
 );
 
 test(
-  'a wrong password shows an error and logs nobody in; the right one shows the conversation so far',
+  'a wrong password logs nobody in; the right one shows the conversation, a failed run and what follows it',
   async () => {
-    await everybody(async (index) => {
+    await everybody(async (page, index) => {
       const user = await createUser(index);
       const chat = await openChat(user);
       await ask(chat, `earlier words of ${user.userId}`);
 
-      const page = await openPage(user.label);
       expect(await page.failToLogIn(user)).not.toBe('');
       expect(await page.isLoggedIn()).toBe(false);
       await page.logIn(user);
       await page.openThread(0);
       await page.untilAnswers(1);
+      await page.say('[llm:error] please');
+      expect(await page.runError()).not.toBe('');
+      await page.say('again');
+      await page.untilAnswers(2);
       await expectShown(page, chat, [
         { role: 'user', content: `earlier words of ${user.userId}` },
         { role: 'assistant', content: `You said: earlier words of ${user.userId}` },
+        { role: 'user', content: '[llm:error] please' },
+        { role: 'user', content: 'again' },
+        { role: 'assistant', content: 'You said: again' },
       ]);
     });
   },
@@ -134,51 +139,25 @@ test(
 test(
   'a page that lost its connection says so, connects again and shows what it missed, once',
   async () => {
-    await everybody(async (index) => {
+    await everybody(async (page, index) => {
       const user = await createUser(index);
       const chat = await openChat(user);
-      const page = await openPage(user.label);
-      const network = await page.controlWebSocket();
+      await page.routeWebSocket();
       await page.logIn(user);
       await page.openThread(0);
       await page.say('before');
       await page.untilAnswers(1);
 
-      await network.cut();
-      await page.untilConnection('reconnecting');
+      await page.disconnect();
       const runId = await postMessage(user, chat.threadId, 'in the meantime');
       await chat.connection.untilEnd(runId);
-      network.restore();
-      await page.untilConnection('connected');
+      await page.reconnect();
       await page.untilAnswers(2);
       await expectShown(page, chat, [
         { role: 'user', content: 'before' },
         { role: 'assistant', content: 'You said: before' },
         { role: 'user', content: 'in the meantime' },
         { role: 'assistant', content: 'You said: in the meantime' },
-      ]);
-    });
-  },
-  testTimeoutMs,
-);
-
-test(
-  'a run that fails is shown as failed, and the next message is answered',
-  async () => {
-    await everybody(async (index) => {
-      const account = newAccount(index);
-      const page = await openPage(account.label);
-      await page.signUp(account);
-      await page.openFirstThread();
-      const chat = await watch(account);
-      await page.say('[llm:error] please');
-      expect(await page.runError()).not.toBe('');
-      await page.say('again');
-      await page.untilAnswers(1);
-      await expectShown(page, chat, [
-        { role: 'user', content: '[llm:error] please' },
-        { role: 'user', content: 'again' },
-        { role: 'assistant', content: 'You said: again' },
       ]);
     });
   },

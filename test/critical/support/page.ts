@@ -1,15 +1,17 @@
+import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page, type WebSocketRoute } from 'playwright-core';
 import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';
 import type { Account } from './users.js';
 
-const defaultChromium = '/usr/bin/chromium';
+/** Starts the browser that REHEARSAL_CHROMIUM names, at the lowest priority. */
+const executablePath = fileURLToPath(new URL('chromium', import.meta.url));
 
 export function launchBrowser(): Promise<Browser> {
   const isRoot = process.getuid?.() === 0;
   return chromium.launch({
-    executablePath: process.env['REHEARSAL_CHROMIUM'] ?? defaultChromium,
+    executablePath,
     args: [
       // Chromium refuses to run as root with its sandbox.
       ...(isRoot ? ['--no-sandbox'] : []),
@@ -37,7 +39,8 @@ interface Item {
   querySelector(selectors: string): Item | null;
 }
 
-const intervalMs = 50;
+/** A look at the page costs the browser some milliseconds, times as many as there are pages. */
+const intervalMs = 250;
 /** Any code but those with which the backend itself ends a connection. */
 const cutCode = 4000;
 
@@ -46,20 +49,34 @@ export class ChatPage {
   private constructor(
     /** `user 3`, for messages. */
     private readonly label: string,
-    readonly page: Page,
+    private readonly page: Page,
+    private isCut = false,
+    private readonly routes = new Set<WebSocketRoute>(),
   ) {}
 
   /** A page that shares nothing with the browser's other pages. */
   static async open(browser: Browser, label: string): Promise<ChatPage> {
-    const context = await browser.newContext();
+    // Animations cost a software renderer more than everything else on the page.
+    const context = await browser.newContext({ reducedMotion: 'reduce' });
     context.setDefaultTimeout(deadlines.pageMs);
-    const page = await context.newPage();
-    await page.goto(environment.endpoints.frontendUrl);
-    return new ChatPage(label, page);
+    const chatPage = new ChatPage(label, await context.newPage());
+    await chatPage.visit();
+    return chatPage;
   }
 
-  async close(): Promise<void> {
-    await this.page.context().close();
+  private async visit(): Promise<void> {
+    await this.page.goto(environment.endpoints.frontendUrl);
+  }
+
+  /** As if nobody had ever used the page. Far cheaper than a new one, which takes a process of its own. */
+  async forgetUser(): Promise<void> {
+    await this.page.context().clearCookies();
+    await this.page.evaluate('localStorage.clear(); sessionStorage.clear()');
+    await this.visit();
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
   }
 
   private async submit(button: 'signup' | 'login', email: string, password: string): Promise<void> {
@@ -102,7 +119,7 @@ export class ChatPage {
     await this.untilConnection('connected');
   }
 
-  async untilConnection(state: 'connected' | 'reconnecting'): Promise<void> {
+  private async untilConnection(state: 'connected' | 'reconnecting'): Promise<void> {
     const connection = this.page.getByTestId('connection');
     await this.until(
       `connection ${state}`,
@@ -125,31 +142,29 @@ export class ChatPage {
     await this.page.getByTestId('thread').nth(index).click();
   }
 
-  /**
-   * Puts a switch between the page and the WebSocket server. Call it before the page connects.
-   * `cut` ends the connection and every new one until `restore`.
-   */
-  async controlWebSocket(): Promise<{ cut(): Promise<void>; restore(): void }> {
-    let isCut = false;
-    const routes = new Set<WebSocketRoute>();
-    await this.page.routeWebSocket(/\/ws$/, async (route) => {
-      if (isCut) {
-        await route.close({ code: cutCode });
+  /** Puts a switch between the page and the WebSocket server. Call it before the page connects. */
+  async routeWebSocket(): Promise<void> {
+    await this.page.routeWebSocket(/\/ws$/, (route) => {
+      if (this.isCut) {
+        void route.close({ code: cutCode });
         return;
       }
-      routes.add(route);
+      this.routes.add(route);
       route.connectToServer();
     });
-    return {
-      cut: async () => {
-        isCut = true;
-        await Promise.all([...routes].map((route) => route.close({ code: cutCode })));
-        routes.clear();
-      },
-      restore: () => {
-        isCut = false;
-      },
-    };
+  }
+
+  /** Ends the page's connection, and every new one until `reconnect`. */
+  async disconnect(): Promise<void> {
+    this.isCut = true;
+    await Promise.all([...this.routes].map((route) => route.close({ code: cutCode })));
+    this.routes.clear();
+    await this.untilConnection('reconnecting');
+  }
+
+  async reconnect(): Promise<void> {
+    this.isCut = false;
+    await this.untilConnection('connected');
   }
 
   async say(content: string): Promise<void> {

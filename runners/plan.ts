@@ -44,9 +44,16 @@ export const runsFolder = path.join('.rehearsal', 'runs');
 /** A suite's copy of the endpoints. Holds passwords: it goes with the environment. */
 export const environmentFileName = 'environment.json';
 
-/** @throws ConfigError with everything that is wrong with the settings and the choices. */
-export function makePlan(choices: Choices, checkout: string): Plan {
-  const settings = readSettings(checkout, choices.stack);
+/**
+ * @param note takes what people should know about the settings.
+ * @throws ConfigError with everything that is wrong with the settings and the choices.
+ */
+export async function makePlan(
+  choices: Choices,
+  checkout: string,
+  note: (line: string) => void,
+): Promise<Plan> {
+  const settings = await readSettings({ checkout, stack: choices.stack, note });
   if (choices.profile !== undefined) settings.config[`${configNamespace}:profile`] = choices.profile;
   const config = parseConfig(settings.config, settings.source);
   const all = allSuites(config, checkout);

@@ -25,7 +25,9 @@ export interface Rehearsal {
  * @throws ConfigError or the set-up's error: nothing was started then.
  */
 export async function rehearse(choices: Choices, checkout: string, progress: Progress): Promise<Rehearsal> {
-  const plan = makePlan(choices, checkout);
+  const plan = await makePlan(choices, checkout, (line) => {
+    progress.note(line);
+  });
   const engine = await setUp({ progress });
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: destroying what is up. Interrupt again to stop waiting for it.');

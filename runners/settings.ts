@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, configNamespace } from '../components/config.js';
+import { projectFolder } from '../engine/stack-files.js';
+import { readYamlMap } from '../engine/yaml-file.js';
 
 /** A stack's settings file, as Pulumi reads it. */
 export interface Settings {
@@ -23,36 +24,36 @@ const fileSchema = z.looseObject({
 
 const defaultStack = 'dev';
 
+export interface SettingsRequest {
+  checkout: string;
+  /** `dev` by default, whose file may be missing. */
+  stack?: string | undefined;
+  mayBeMissing?: boolean;
+  /** Told when an edited file and `pulumi config set` disagree. */
+  note: (line: string) => void;
+}
+
 /**
- * Reads `Pulumi.<stack>.yaml`. Without a stack's name that is `dev`, and its file may be missing.
- * @throws ConfigError that names file, line and column.
+ * Reads `Pulumi.<stack>.yaml`, with what `npm run pulumi -- config set` added to it.
+ * @throws Error with file, line and column of what is no YAML; ConfigError.
  */
-export function readSettings(
-  projectFolder: string,
-  stack: string | undefined,
-  { mayBeMissing = stack === undefined } = {},
-): Settings {
+export async function readSettings({
+  checkout,
+  stack,
+  mayBeMissing = stack === undefined,
+  note,
+}: SettingsRequest): Promise<Settings> {
   const name = `Pulumi.${stack ?? defaultStack}.yaml`;
-  const file = path.join(projectFolder, name);
-  if (!existsSync(file)) {
+  if (!existsSync(path.join(checkout, name))) {
     if (mayBeMissing) return { source: 'the defaults', config: {}, encryption: {} };
     throw new ConfigError([`there is no such file: choose another stack with --stack, or write it`], name);
   }
-  const lines = new LineCounter();
-  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return `${name}:${String(line)}:${String(col)}: not valid YAML: ${error.message}`;
-      }),
-      name,
-    );
-  }
-  const parsed = fileSchema.safeParse(document.toJS() ?? {});
+  const stacksFolder = path.join(checkout, '.rehearsal', 'stacks');
+  const folder = await projectFolder(checkout, stacksFolder, stack ?? defaultStack, note);
+  const parsed = fileSchema.safeParse(await readYamlMap(path.join(folder, name)));
   if (!parsed.success) {
     throw new ConfigError(
-      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the whole file'}: ${issue.message}`),
+      parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
       name,
     );
   }

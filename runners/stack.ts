@@ -126,7 +126,11 @@ export function pulumiStacks(pulumi: string, env: NodeJS.ProcessEnv, checkout: s
 }
 
 function parseOutputs(text: string, stackName: string): Outputs {
-  const parsed = outputsSchema.safeParse(JSON.parse(text));
+  const found = JSON.parse(text) as object;
+  if (Object.keys(found).length === 0) {
+    throw new StackError(`stack ${stackName} is not up: npm run pulumi -- up --stack ${stackName}`);
+  }
+  const parsed = outputsSchema.safeParse(found);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `  - ${issue.path.join('.')}: ${issue.message}`);
   throw new StackError(

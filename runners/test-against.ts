@@ -12,7 +12,7 @@ import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
 import { readSettings } from './settings.js';
 import { pulumiStacks } from './stack.js';
-import { commandRunner, judge } from './suite-runner.js';
+import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
 import { allSuites, chooseSuites } from './suites.js';
 
 interface Choices {
@@ -28,7 +28,14 @@ interface Choices {
  * @returns the exit code.
  */
 export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
-  const settings = readSettings(checkout, choices.stack, { mayBeMissing: true });
+  const settings = await readSettings({
+    checkout,
+    stack: choices.stack,
+    mayBeMissing: true,
+    note: (line) => {
+      progress.note(line);
+    },
+  });
   const known = allSuites(parseConfig(settings.config, settings.source), checkout);
   const suites = chooseSuites(known, choices.suites, choices.categories);
   const engine = await setUp({ progress, images: false });
@@ -71,7 +78,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   return outcomes.every(({ kind }) => kind === 'passed') ? exitCodes.go : exitCodes.noGo;
 }
 
-function summaryOf({ tests, latency }: Awaited<ReturnType<ReturnType<typeof commandRunner>['run']>>): string {
+function summaryOf({ tests, latency }: SuiteRun): string {
   const count = tests.measured ? tests.value.length : 0;
   const delivery = latency.measured ? `, event delivery p99 ${latency.value.p99Ms.toFixed(1)} ms` : '';
   return `${String(count)} tests passed${delivery}`;

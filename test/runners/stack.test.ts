@@ -86,6 +86,13 @@ describe('a stack', () => {
     expect((await calls()).map(({ args }) => args[0])).toEqual(['stack', 'up', 'destroy']);
   });
 
+  test('without outputs is refused with the command that brings it up', async () => {
+    const { stacks } = await fixture('');
+    await expect(stacks.outputsOf('dev')).rejects.toThrow(
+      new StackError('stack dev is not up: npm run pulumi -- up --stack dev'),
+    );
+  });
+
   test('of something else is refused without showing its outputs', async () => {
     const { stacks } = await fixture('other outputs');
     const refusal = await stacks.outputsOf('other').catch((error: unknown) => error);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { execa, type ResultPromise } from 'execa';
+import { execa } from 'execa';
 import { waitUntil } from '../../engine/wait.js';
 
 const engine = path.resolve('engine');
@@ -21,7 +21,7 @@ async function writeLock(integrity: string): Promise<void> {
 }
 
 /** Calls ensurePackages in a process of its own; its install logs, takes `seconds` and ends as npm does. */
-function ensurePackages(seconds = 0): ResultPromise {
+function ensurePackages(seconds = 0) {
   const script = `
     import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
     import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,7 +77,7 @@ describe('npm packages', () => {
     const [one, two] = await Promise.all([ensurePackages(1), ensurePackages(1)]);
     expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
     expect(await log()).toEqual(['begin', 'end']);
-    expect(`${String(one.stderr)}${String(two.stderr)}`).toContain('waiting for it');
+    expect(`${one.stderr}${two.stderr}`).toContain('waiting for it');
   });
 
   test('are installed anew after an install that was killed', async () => {

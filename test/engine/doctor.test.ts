@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
+import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
+
+let cache: string;
+
+const doctor = (args: string[] = [], env: Record<string, string> = {}) =>
+  execa(process.execPath, ['engine/bootstrap.mjs', 'doctor', ...args], {
+    env: { REHEARSAL_CACHE: cache, ...env },
+    reject: false,
+  });
+/** State of each piece as the table shows it. */
+const states = ({ stdout }: { stdout: string }): Record<string, string> =>
+  Object.fromEntries(
+    [...stdout.matchAll(/^│ (\S.*?) +│ (\S.*?) +│/gm)].map(([, piece = '', state = '']) => [piece, state]),
+  );
+
+beforeEach(async () => {
+  cache = path.join(await mkdtemp(path.join(tmpdir(), 'rehearsal-doctor-')), 'cache');
+});
+afterEach(async () => {
+  await rm(path.dirname(cache), { recursive: true });
+});
+
+describe('doctor', () => {
+  test('names the Docker Engine that keeps a run from starting, exits non-zero, and changes nothing', async () => {
+    const result = await doctor([], { DOCKER_HOST: 'unix:///nowhere.sock' });
+    expect(result.exitCode).toBe(1);
+    expect(states(result)).toMatchObject({ 'Docker Engine': 'impossible', 'service images': 'impossible' });
+    expect(result.stdout).toContain("A run can't start: Docker Engine, service images");
+    expect(existsSync(cache)).toBe(false);
+  }, 60_000);
+
+  test('does not trust a damaged piece', async () => {
+    const folder = path.join(cache, 'pulumi-3.259.0');
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, 'pulumi'), '#!/bin/sh\nexit 139\n');
+    await chmod(path.join(folder, 'pulumi'), 0o755);
+    // Without the folders of the user's own tools, so that an installed CLI doesn't stand in.
+    const result = await doctor([], { PATH: '/usr/bin:/bin' });
+    expect(states(result)['Pulumi CLI']).not.toBe('ready');
+  }, 60_000);
+
+  test('stops no daemon that it did not start', async () => {
+    const result = await doctor(['--stop']);
+    expect(result).toMatchObject({
+      exitCode: 0,
+      stdout: 'No Docker daemon runs that a set-up of this user started.',
+    });
+    await connectDocker(resolveDockerHost()).ping();
+  }, 60_000);
+
+  test('refuses arguments that it does not know', async () => {
+    expect(await doctor(['--stopp'])).toMatchObject({
+      exitCode: 1,
+      stderr: 'doctor takes --stop or nothing, not "--stopp"',
+    });
+  }, 60_000);
+});

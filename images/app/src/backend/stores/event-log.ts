@@ -1,6 +1,6 @@
 import { type Logger } from '../../shared/log.js';
 
-const flushIntervalMs = 250;
+const flushIntervalMs = 500;
 const requestTimeoutMs = 5000;
 const rowsPerInsert = 2000;
 const maxQueuedRows = 20_000;
@@ -53,7 +53,7 @@ export async function createEventTable(settings: ClickHouseSettings): Promise<vo
   await query(settings, eventsDdl(settings.database));
 }
 
-/** Collects rows and inserts them in batches, the first at most a quarter of a second after it came. */
+/** Collects rows and inserts them in batches, at most half a second after they came. */
 export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
   const insertSql = `INSERT INTO ${settings.database}.events FORMAT JSONEachRow`;
   let queue: EventRow[] = [];

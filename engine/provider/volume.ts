@@ -9,7 +9,7 @@ const inputs = {
   driver: { ...text, replace: true, computed: true },
   driverOpts: { ...map, replace: true },
   labels,
-  name: { ...text, required: true, replace: true },
+  name: { ...text, replace: true, computed: true },
 } as const satisfies Properties;
 
 export const volume: ResourceType = {

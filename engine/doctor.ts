@@ -114,13 +114,12 @@ async function main(args: string[]): Promise<number> {
     style: { head: [], border: [], compact: true },
   });
   table.push(...findings.map(({ piece, state, detail }) => [piece, state, detail]));
-  console.log(table.toString());
   const impossible = findings.filter(({ state }) => state === 'impossible');
-  console.log(
+  const verdict =
     impossible.length === 0
       ? `A run can start. Cache: ${cache}`
-      : `A run can't start: ${impossible.map(({ piece }) => piece).join(', ')}`,
-  );
+      : `A run can't start: ${impossible.map(({ piece }) => piece).join(', ')}`;
+  console.log(`${table.toString()}\n${verdict}`);
   return impossible.length === 0 ? 0 : 1;
 }
 

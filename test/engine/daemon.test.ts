@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -18,7 +18,6 @@ beforeEach(async () => {
   place = {
     folder,
     host: `unix://${inFolder('docker.sock')}`,
-    // Nothing that the machine's own daemon has: neither its data nor its bridge nor its firewall rules.
     dockerdArguments: [
       ...[
         '--data-root',
@@ -28,7 +27,7 @@ beforeEach(async () => {
         '--pidfile',
         inFolder('dockerd.pid'),
       ],
-      ...['--bridge=none', '--iptables=false', '--ip-forward=false', '--ip-masq=false'],
+      ...['--bridge=none', '--iptables=false', '--ip-forward=false'],
     ],
   };
 });
@@ -40,6 +39,18 @@ afterEach(async () => {
 // Only root can run a daemon; elsewhere the set-up refuses to (docker-engine.test.ts).
 if (isRoot() && findOnPath('dockerd') !== undefined) {
   describe('a Docker daemon of the set-up', () => {
+    const { PATH } = process.env;
+    beforeEach(async () => {
+      // In a network namespace of its own: a second daemon would remove the bridge of the machine's.
+      const wrapper = `#!/bin/sh\nexec unshare --net ${String(findOnPath('dockerd'))} "$@"\n`;
+      await mkdir(path.join(folder, 'bin'));
+      await writeFile(path.join(folder, 'bin', 'dockerd'), wrapper, { mode: 0o755 });
+      process.env.PATH = `${path.join(folder, 'bin')}:${String(PATH)}`;
+    });
+    afterEach(() => {
+      process.env.PATH = PATH;
+    });
+
     test('answers, is known again, and is stopped', async () => {
       await startDaemon(place);
       const docker = connectDocker(place.host);

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { runningDaemon, startDaemon, stopDaemon, type DaemonPlace } from '../../engine/daemon.js';
+import { execa } from 'execa';
+import { runningDaemon, stopDaemon, type DaemonPlace } from '../../engine/daemon.js';
 import { connectDocker } from '../../engine/docker.js';
 import { findOnPath, isRoot } from '../../engine/machine.js';
 
@@ -19,15 +20,11 @@ beforeEach(async () => {
     folder,
     host: `unix://${inFolder('docker.sock')}`,
     dockerdArguments: [
-      ...[
-        '--data-root',
-        inFolder('data'),
-        '--exec-root',
-        inFolder('exec'),
-        '--pidfile',
-        inFolder('dockerd.pid'),
-      ],
-      ...['--bridge=none', '--iptables=false', '--ip-forward=false'],
+      `--data-root=${inFolder('data')}`,
+      `--exec-root=${inFolder('exec')}`,
+      `--pidfile=${inFolder('dockerd.pid')}`,
+      '--iptables=false',
+      '--ip-forward=false',
     ],
   };
 });
@@ -36,23 +33,28 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/**
+ * Starts the daemon from a process of its own, in a network namespace of its own: in the machine's, a second
+ * daemon would take the first one's bridge away.
+ */
+const start = () => {
+  const script = `
+    import { startDaemon } from './engine/daemon.ts';
+    try {
+      await startDaemon(${JSON.stringify(place)});
+    } catch (error) {
+      console.error(error.message);
+      process.exitCode = 1;
+    }`;
+  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', script];
+  return execa('unshare', ['--net', ...node], { reject: false });
+};
+
 // Only root can run a daemon; elsewhere the set-up refuses to (docker-engine.test.ts).
 if (isRoot() && findOnPath('dockerd') !== undefined) {
   describe('a Docker daemon of the set-up', () => {
-    const { PATH } = process.env;
-    beforeEach(async () => {
-      // In a network namespace of its own: a second daemon would remove the bridge of the machine's.
-      const wrapper = `#!/bin/sh\nexec unshare --net ${String(findOnPath('dockerd'))} "$@"\n`;
-      await mkdir(path.join(folder, 'bin'));
-      await writeFile(path.join(folder, 'bin', 'dockerd'), wrapper, { mode: 0o755 });
-      process.env.PATH = `${path.join(folder, 'bin')}:${String(PATH)}`;
-    });
-    afterEach(() => {
-      process.env.PATH = PATH;
-    });
-
-    test('answers, is known again, and is stopped', async () => {
-      await startDaemon(place);
+    test('outlives the process that started it, is known again, and is stopped', async () => {
+      expect(await start()).toMatchObject({ exitCode: 0, stderr: '' });
       const docker = connectDocker(place.host);
       const { DockerRootDir } = (await docker.info()) as { DockerRootDir: string };
       expect(DockerRootDir).toBe(path.join(folder, 'data'));
@@ -66,11 +68,10 @@ if (isRoot() && findOnPath('dockerd') !== undefined) {
     }, 120_000);
 
     test('that ends at once is reported with the end of its log', async () => {
-      const broken = {
-        ...place,
-        dockerdArguments: [...place.dockerdArguments, '--none-such'],
-      };
-      await expect(startDaemon(broken)).rejects.toThrow(/could not be started[^]*none-such/);
+      place.dockerdArguments.push('--none-such');
+      const { exitCode, stderr } = await start();
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/could not be started[^]*none-such/);
       expect(await runningDaemon(folder)).toBeUndefined();
     }, 120_000);
   });

@@ -11,6 +11,8 @@ export const isConflict = (error: unknown): boolean => statusOf(error) === 409;
 /** The engine's own words, without dockerode's "(HTTP code 409) conflict - " before them. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Node's own words for an aborted wait say nothing; the cause is the signal's reason.
+  if (error.name === 'AbortError' && error.cause !== undefined) return reasonOf(error.cause);
   const answer = 'json' in error ? error.json : undefined;
   if (typeof answer === 'object' && answer !== null && 'message' in answer) return String(answer.message);
   if (error.message === '' && 'code' in error) return String(error.code);

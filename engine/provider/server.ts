@@ -142,7 +142,7 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     }),
 
     cancel: unary(() => {
-      cancelled.abort(new Error('cancelled'));
+      cancelled.abort(new Error('the operation was cancelled'));
       return new emptyPb.Empty();
     }),
 

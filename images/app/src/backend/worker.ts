@@ -54,17 +54,17 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     workers = listening;
   });
 
+  const checks = {
+    postgres: () => pool.query('select 1'),
+    redis: () => redis.ping(),
+    clickhouse: () => eventLog.ping(),
+    llm: () => llm.ping(),
+  };
   const server = createHttpServer(logger);
-  registerHealth(
-    server,
-    {
-      postgres: () => pool.query('select 1'),
-      redis: () => redis.ping(),
-      clickhouse: () => eventLog.ping(),
-      llm: () => llm.ping(),
-    },
-    () => ({ ready: workers === settings.WEB_CONCURRENCY, values: { workers } }),
-  );
+  registerHealth(server, checks, () => ({
+    ready: workers === settings.WEB_CONCURRENCY,
+    values: { workers },
+  }));
   registerRoutes(server, { threads, runs, runService, verifyToken });
   const webSockets = serveWebSockets(server.server, {
     verifyToken,
@@ -83,5 +83,7 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
   });
 
   await runService.recover();
+  // Connects to everything before the first request, which would pay for it; what isn't there is told by /health.
+  await Promise.allSettled(Object.values(checks).map((check) => check()));
   await server.listen({ port: settings.PORT, host: '0.0.0.0' });
 }

@@ -3,12 +3,12 @@ import path from 'node:path';
 import { startDaemon } from './daemon.js';
 import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
-import { type Found, type Update } from './pieces.js';
+import { reasonOf, type Found, type Update } from './pieces.js';
 
 export interface DockerFacts {
   host: string;
   /** Server version, or why it doesn't answer. */
-  answer: { version: string } | { problem: string };
+  answer: { version: string } | { problem: string; denied: boolean };
   isRoot: boolean;
   canInstallPackages: boolean;
   hasDockerd: boolean;
@@ -24,6 +24,12 @@ export type DockerDecision =
 export function decideDocker(facts: DockerFacts): DockerDecision {
   if ('version' in facts.answer) return { kind: 'use', version: facts.answer.version };
   const problem = `Docker Engine at ${facts.host} does not answer (${facts.answer.problem})`;
+  if (facts.answer.denied) {
+    return {
+      kind: 'refuse',
+      message: `${problem}: have an administrator add you to the group "docker", or run this as root`,
+    };
+  }
   if (facts.host !== defaultDockerHost) {
     return {
       kind: 'refuse',
@@ -61,7 +67,8 @@ async function askVersion(host: string): Promise<DockerFacts['answer']> {
     const { Version } = await connectDocker(host).version();
     return { version: Version };
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    const denied = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    return { problem: reasonOf(error), denied };
   }
 }
 

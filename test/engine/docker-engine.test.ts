@@ -3,7 +3,7 @@ import { decideDocker, type DockerFacts } from '../../engine/docker-engine.js';
 
 const facts: DockerFacts = {
   host: 'unix:///var/run/docker.sock',
-  answer: { problem: 'connect ENOENT /var/run/docker.sock' },
+  answer: { problem: 'connect ENOENT /var/run/docker.sock', denied: false },
   isRoot: true,
   canInstallPackages: true,
   hasDockerd: false,
@@ -43,6 +43,11 @@ describe('Docker Engine', () => {
 
   test('is named, with how to start it, to a user who may not start it', () => {
     expect(refusal({ isRoot: false, hasDockerd: true })).toContain('sudo systemctl start docker');
+  });
+
+  test('is named, with the group, to a user who may not use it', () => {
+    const denied = { problem: 'connect EACCES /var/run/docker.sock', denied: true };
+    expect(refusal({ isRoot: false, answer: denied })).toMatch(/EACCES.*add you to the group "docker"/);
   });
 
   test('is named, with what to install, to root without apt', () => {

@@ -90,8 +90,8 @@ function portBindings({ ports = [] }: ContainerInputs): Docker.PortMap {
 }
 
 /** A volume entry with neither a name nor a host path is an anonymous volume, and needs no binding. */
-function binds({ volumes = [] }: ContainerInputs): string[] {
-  return volumes.flatMap(({ hostPath, volumeName, containerPath = '', readOnly }) => {
+function binds({ volumes }: ContainerInputs): string[] | undefined {
+  return volumes?.flatMap(({ hostPath, volumeName, containerPath = '', readOnly }) => {
     const source = hostPath ?? volumeName;
     return source === undefined ? [] : [`${source}:${containerPath}:${readOnly ? 'ro' : 'rw'}`];
   });

@@ -79,7 +79,7 @@ async function connectNetworks(docker: Docker, id: string, inputs: ContainerInpu
   for (const { name, aliases, ipv4Address } of inputs.networksAdvanced) {
     await docker.getNetwork(name).connect({
       Container: id,
-      EndpointConfig: { Aliases: aliases, IPAMConfig: { IPv4Address: ipv4Address } },
+      EndpointConfig: { Aliases: aliases, IPAMConfig: { IPv4Address: ipv4Address }, DriverOpts: {} },
     });
   }
 }

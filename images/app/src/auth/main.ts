@@ -19,7 +19,7 @@ const env = readEnv(
     DATABASE_URL: z.url(),
     REDIS_URL: z.url(),
     TOKEN_SECRET: secret,
-    TOKEN_TTL_SECONDS: positiveInt.default(900),
+    TOKEN_TTL_SECONDS: positiveInt.max(86_400).default(900),
   }),
 );
 const logger = createLogger('auth');

@@ -15,7 +15,7 @@ const maxSubscriptions = 1000;
 /** A client that reads more slowly than its events come is cut off, and may come back for what it missed. */
 const maxUnsentBytes = 1024 * 1024;
 
-const closeCodes = { unauthorized: 4401, policy: 1008, overloaded: 1013 };
+const closeCodes = { unauthorized: 4401, policy: 1008, internal: 1011, overloaded: 1013 };
 
 const frameSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('authenticate'), token: z.string() }),
@@ -112,6 +112,8 @@ export function openConnection(socket: WebSocket, dependencies: ConnectionDepend
     const { status, code, message } = toApiError(error);
     if (status >= 500) logger.error({ err: error }, 'frame failed');
     if (status === 401) refuse(code);
+    else if (caller === undefined && status < 500) refuse('token_missing');
+    else if (caller === undefined) socket.close(closeCodes.internal, code);
     else send({ type: 'error', error: code, message, ...(typeof threadId === 'string' ? { threadId } : {}) });
   }
 
@@ -121,7 +123,7 @@ export function openConnection(socket: WebSocket, dependencies: ConnectionDepend
       value = readJson(data);
       if (isOpen()) await handle(parse(frameSchema, value));
     } catch (error) {
-      answerError(caller === undefined && !isUnauthorized(error) ? missingToken() : error, threadIdOf(value));
+      answerError(error, threadIdOf(value));
     } finally {
       pendingFrames -= 1;
     }
@@ -151,14 +153,6 @@ function readJson(data: RawData): unknown {
   } catch {
     throw new ApiError(400, 'invalid_request', 'A frame is one JSON object.');
   }
-}
-
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401;
-}
-
-function missingToken(): ApiError {
-  return new ApiError(401, 'token_missing', 'The first frame authenticates.');
 }
 
 function threadIdOf(value: unknown): unknown {

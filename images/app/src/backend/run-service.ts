@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { epochMs } from '../shared/clock.js';
 import { type Logger } from '../shared/log.js';
 import { type RunContext } from './engine/agent.js';
@@ -11,6 +12,7 @@ import { type Threads } from './stores/threads.js';
 
 /** How much of a thread the LLM is told. */
 const historyMessages = 50;
+const databasePauseMs = 1000;
 
 export interface RunServiceDependencies {
   runs: Runs;
@@ -22,6 +24,14 @@ export interface RunServiceDependencies {
   worker: number;
   maxSteps: number;
   maxRevisions: number;
+}
+
+interface StartedRun {
+  runId: string;
+  threadId: string;
+  userId: string;
+  agent: AgentName;
+  content: string;
 }
 
 /** Starts runs, whichever transport asked, and connects the execution engine to the stores. */
@@ -47,7 +57,7 @@ export function createRunService(dependencies: RunServiceDependencies) {
       });
     };
 
-  async function execute(runId: string, threadId: string, userId: string, agent: AgentName): Promise<void> {
+  async function execute({ runId, threadId, userId, agent, content: input }: StartedRun): Promise<void> {
     const progress = { steps: 0, revisions: 0 };
     const context: RunContext = {
       llm,
@@ -58,17 +68,20 @@ export function createRunService(dependencies: RunServiceDependencies) {
       signal: stopping.signal,
       progress,
     };
-    const history = (await threads.messages(threadId, historyMessages)).map(
-      ({ role, content }): ChatMessage => ({ role, content }),
-    );
-    await runAgent(context, agent, history, {
+    const history = async (): Promise<ChatMessage[]> => {
+      const messages = await threads.messages(threadId, historyMessages);
+      return messages.map(({ role, content }) => ({ role, content }));
+    };
+    await runAgent(context, agent, input, history, {
       completed: ({ content }) => runs.complete(runId, content, progress),
-      failed: ({ code }) => runs.fail(runId, code, progress),
+      // A run that nobody ends would lock its thread: when the database is away, its end waits for it.
+      failed: ({ code }) => untilDone(() => runs.fail(runId, code, progress), stopping.signal),
     });
   }
 
-  function launch(runId: string, threadId: string, userId: string, agent: AgentName): void {
-    const run = execute(runId, threadId, userId, agent)
+  function launch(started: StartedRun): void {
+    const { runId, threadId } = started;
+    const run = execute(started)
       .catch((error: unknown) => {
         const known = error instanceof AgentError && error.code !== 'internal';
         if (known) logger.info({ runId, threadId, error: error.code, reason: error.message }, 'run failed');
@@ -97,7 +110,7 @@ export function createRunService(dependencies: RunServiceDependencies) {
     ): Promise<{ messageId: string; runId: string }> {
       const begun = await runs.begin({ userId, threadId, agent, content, worker });
       // The caller sends its answer first.
-      setImmediate(() => launch(begun.runId, threadId, userId, agent));
+      setImmediate(() => launch({ runId: begun.runId, threadId, userId, agent, content }));
       return begun;
     },
     /** Ends the runs that this worker's predecessor left behind, so that their threads are usable again. */
@@ -113,3 +126,16 @@ export function createRunService(dependencies: RunServiceDependencies) {
   };
 }
 export type RunService = ReturnType<typeof createRunService>;
+
+/** Repeats `work` until it succeeds; its error counts only once `signal` says that time is up. */
+async function untilDone(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+    await sleep(databasePauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -15,18 +15,19 @@ export type AgentName = (typeof agentNames)[number];
 type Conversation = readonly ChatMessage[];
 
 /**
- * Runs an agent on a thread's messages, the last of which is the user's new one.
+ * Runs an agent on what the user wrote.
+ * @param history Reads the thread's messages, the last of which is this input.
  * @throws AgentError when the agent failed: it was settled and told already.
  */
 export async function runAgent(
   context: RunContext,
   agent: AgentName,
-  history: Conversation,
+  input: string,
+  history: () => Promise<Conversation>,
   settle: Settle,
 ): Promise<Outcome> {
-  const input = history.at(-1)?.content ?? '';
-  const work =
-    agent === 'assistant' ? () => assist(context, history) : () => writeReviewRefine(context, input);
+  const work = async (): Promise<Outcome> =>
+    agent === 'assistant' ? assist(context, await history()) : writeReviewRefine(context, input);
   return performAgent(context, agent, input, work, settle);
 }
 

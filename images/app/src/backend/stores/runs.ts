@@ -93,7 +93,7 @@ export function createRuns(pool: pg.Pool) {
     async fail(runId: string, error: string, { steps, revisions }: Progress): Promise<void> {
       await pool.query(
         `update app.runs set status = 'failed', error = $2, steps = $3, revisions = $4, finished_at = now()
-         where id = $1`,
+         where id = $1 and status = 'running'`,
         [runId, error, steps, revisions],
       );
     },

@@ -36,35 +36,43 @@ export async function startDaemon({ folder, host, dockerdArguments }: DaemonPlac
     stdio: ['ignore', log, log],
   });
   closeSync(log);
-  let ended: string | undefined;
-  child.once('exit', (code, signal) => {
-    ended = `dockerd ended with ${signal ?? `exit code ${String(code)}`}`;
-  });
   await once(child, 'spawn');
   child.unref();
-  const { pid } = child;
-  if (pid === undefined) throw new Error('dockerd was started but has no process id');
+  if (child.pid === undefined) throw new Error('dockerd was started but has no process id');
+  await adoptDaemon(folder, host, child.pid);
+}
+
+/**
+ * Waits until a daemon that is starting answers, and remembers it as one of the set-up's.
+ * @throws Error with the end of its log when it ends or doesn't answer within a minute.
+ */
+export async function adoptDaemon(folder: string, host: string, pid: number): Promise<void> {
   // Written before the daemon answers: a set-up killed meanwhile must not leave one that nothing can stop.
   const startTime = await processStartTime(pid);
   if (startTime !== undefined) {
-    await writeFile(recordFile(folder), JSON.stringify({ pid, startTime, host } satisfies DaemonRecord), {
-      mode: 0o600,
-    });
+    await mkdir(folder, { recursive: true });
+    const record: DaemonRecord = { pid, startTime, host };
+    await writeFile(recordFile(folder), JSON.stringify(record), { mode: 0o600 });
   }
   const docker = connectDocker(host);
-  try {
-    await waitUntil(
-      () =>
-        docker.ping().then(
-          () => true,
-          () => false,
-        ),
-      (answers) => answers || ended !== undefined,
-      { what: 'the new Docker daemon answers', deadlineMs: startDeadlineMs, intervalMs: 100 },
+  const look = async (): Promise<'answers' | 'starting' | 'ended'> => {
+    if ((await processStartTime(pid)) !== startTime || startTime === undefined) return 'ended';
+    return docker.ping().then(
+      () => 'answers',
+      () => 'starting',
     );
-    if (ended !== undefined) throw new Error(ended);
+  };
+  const what = `Docker daemon ${pid} answers`;
+  try {
+    const state = await waitUntil(look, (found) => found !== 'starting', {
+      what,
+      deadlineMs: startDeadlineMs,
+      intervalMs: 100,
+    });
+    if (state === 'ended') throw new Error(`Docker daemon ${pid} ended`);
   } catch (cause) {
-    const tail = (await readFile(logFile(folder), 'utf8')).trimEnd().split('\n').slice(-20).join('\n');
+    const log = await readFile(logFile(folder), 'utf8').catch(() => '(it has none)');
+    const tail = log.trimEnd().split('\n').slice(-20).join('\n');
     throw new Error(`The Docker daemon could not be started; the end of ${logFile(folder)}:\n${tail}`, {
       cause,
     });

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { startDaemon } from './daemon.js';
+import { adoptDaemon, runningDaemon, startDaemon } from './daemon.js';
 import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
 import { reasonOf, type Found, type Update } from './pieces.js';
@@ -87,9 +88,22 @@ export async function ensureDocker(cache: string, update: Update): Promise<Found
   }
   update('starting dockerd');
   if (decision.systemd) await execa('systemctl', ['start', 'docker']);
-  else await startDaemon({ folder: daemonFolder(cache), host: facts.host, dockerdArguments: [] });
+  else await startOrJoin(daemonFolder(cache), facts.host);
   const answer = await askVersion(facts.host);
   if ('problem' in answer)
     throw new Error(`Docker Engine was started but does not answer at ${facts.host}: ${answer.problem}`);
   return { way: 'fallback', host: facts.host, version: answer.version };
+}
+
+async function startOrJoin(folder: string, host: string): Promise<void> {
+  const starting = (await runningDaemon(folder))?.pid ?? startedByPackage();
+  if (starting === undefined) await startDaemon({ folder, host, dockerdArguments: [] });
+  else await adoptDaemon(folder, host, starting);
+}
+
+/** Debian's package starts the daemon through its init script where no policy forbids it. */
+function startedByPackage(): number | undefined {
+  const file = '/var/run/docker-ssd.pid';
+  const pid = existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : Number.NaN;
+  return existsSync(`/proc/${pid}`) ? pid : undefined;
 }

@@ -1,14 +1,14 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { listThreads, postMessage } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';
-import { closeConnections, connect } from './support/connection.js';
+import { connect } from './support/connection.js';
 import { testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
 import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
 import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
 import { expectedRun } from './support/runs.js';
-import { closeDatabase, messageRows } from './support/sql.js';
+import { messageRows } from './support/sql.js';
 import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
 
 let browser: Browser;
@@ -22,10 +22,8 @@ beforeAll(async () => {
     ),
   );
 }, testTimeoutMs);
-afterEach(closeConnections);
 afterAll(async () => {
   await browser.close();
-  await closeDatabase();
 });
 
 /** Every user has a page of their own, on which nobody is logged in; all are at work at once. */

@@ -1,18 +1,14 @@
-import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { ask, openChat, problemsOf } from './support/chat.js';
-import { closeConnections } from './support/connection.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
 import { send } from './support/http.js';
 import { complete, streamText, tryToComplete, type Conversation } from './support/llm.js';
 import { expectNone, type ExpectedEvent } from './support/order.js';
 import { expectedFailure, expectedRun, type ToolCall } from './support/runs.js';
-import { closeDatabase, runRows } from './support/sql.js';
+import { runRows } from './support/sql.js';
 import { expectMessages, expectStored } from './support/stored.js';
 import { createUsers, type User } from './support/users.js';
-
-afterEach(closeConnections);
-afterAll(closeDatabase);
 
 interface Question {
   input: string;

@@ -1,17 +1,15 @@
 import { createHmac } from 'node:crypto';
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
 import { createThread } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';
-import { closeConnections, Connection } from './support/connection.js';
+import { Connection } from './support/connection.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import { describeEvent } from './support/events.js';
 import { latencyMs } from './support/latencies.js';
 import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
 import { expectedRun } from './support/runs.js';
 import { createUsers, logIn, logOut, type User } from './support/users.js';
-
-afterEach(closeConnections);
 
 interface Conversation extends Chat {
   runs: { runId: string; input: string; result: number }[];

@@ -1,17 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { postMessage, tryToGetRun, tryToListMessages, tryToPost } from './support/backend.js';
 import { ask, openChat, problemsOf } from './support/chat.js';
-import { closeConnections, connect, connectElsewhere } from './support/connection.js';
+import { connect, connectElsewhere } from './support/connection.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import { describeEvents, type ReceivedEvent } from './support/events.js';
 import { expectNone, problemsOfStream, problemsOfRun } from './support/order.js';
 import { expectedFailure, expectedRun } from './support/runs.js';
-import { closeDatabase, problemsOfRows } from './support/sql.js';
+import { problemsOfRows } from './support/sql.js';
 import { createUser, createUsers, logIn, type User } from './support/users.js';
-
-afterEach(closeConnections);
-afterAll(closeDatabase);
 
 /** Every user does the same at once, each with a thread of their own; the problems of all are reported together. */
 async function everybody(does: (user: User, users: User[]) => Promise<string[]>): Promise<void> {

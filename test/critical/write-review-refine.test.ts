@@ -1,15 +1,11 @@
-import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { ask, openChat, problemsOf, type Chat } from './support/chat.js';
-import { closeConnections } from './support/connection.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import type { ReceivedEvent } from './support/events.js';
 import { expectNone, type ExpectedEvent } from './support/order.js';
-import { closeDatabase, problemsOfRows } from './support/sql.js';
+import { problemsOfRows } from './support/sql.js';
 import { expectMessages, expectStored } from './support/stored.js';
 import { createUsers } from './support/users.js';
-
-afterEach(closeConnections);
-afterAll(closeDatabase);
 
 const pipeline = 'write-review-refine';
 /** AGENT_MAX_REVISIONS of the backend, by default. */

@@ -1,4 +1,4 @@
-import WebSocket, { type RawData } from 'ws';
+import { afterEach } from '@jest/globals';
 import { z } from 'zod';
 import { waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
@@ -6,6 +6,7 @@ import { workerCount } from './backend.js';
 import { environment } from './environment.js';
 import { agentEventSchema, describeEvents, isEventFrame, type ReceivedEvent } from './events.js';
 import { recordLatencies } from './latencies.js';
+import { openSocket, type Closure, type Socket } from './sockets.js';
 import type { User } from './users.js';
 
 const replySchema = z.discriminatedUnion('type', [
@@ -21,13 +22,6 @@ const replySchema = z.discriminatedUnion('type', [
 ]);
 type Reply = z.infer<typeof replySchema>;
 type ReplyOf<Type extends Reply['type']> = Extract<Reply, { type: Type }>;
-
-export interface Closure {
-  code: number;
-  reason: string;
-  /** This process's clock, milliseconds since the epoch. */
-  atMs: number;
-}
 
 const intervalMs = 10;
 const attemptsPerWorker = 20;
@@ -45,38 +39,52 @@ export class Connection {
   /** Per thread, the last event that was history when the subscription began. */
   private readonly lastOfHistory = new Map<string, number>();
 
+  private pongs = 0;
+  private readonly socket: Socket;
+
   private constructor(
     /** `user 3`, for messages. */
     readonly label: string,
-    private readonly socket: WebSocket,
+    url: string,
+    opened: () => void,
+    failed: (reason: string) => void,
   ) {
     open.add(this);
-    socket.on('message', (data, isBinary) => {
-      this.receive(data, isBinary, performance.timeOrigin + performance.now());
-    });
-    socket.on('close', (code, reason) => {
-      this.closure = { code, reason: reason.toString(), atMs: Date.now() };
-      open.delete(this);
-      recordLatencies(this.liveEvents());
+    this.socket = openSocket(url, {
+      onOpen: opened,
+      onError: failed,
+      onFrame: (text, receivedAt) => {
+        this.receive(text, receivedAt);
+      },
+      onPong: () => {
+        this.pongs += 1;
+      },
+      onClosed: (closure) => {
+        this.closure = closure;
+        open.delete(this);
+        recordLatencies(this.liveEvents());
+      },
     });
   }
 
   /** A connection that hasn't said who it is. */
-  static async dial(label: string): Promise<Connection> {
+  static dial(label: string): Promise<Connection> {
     const url = environment.endpoints.backendWebSocketUrl;
-    const socket = new WebSocket(url, { handshakeTimeout: deadlines.replyMs, perMessageDeflate: false });
-    const connection = new Connection(label, socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve);
-      socket.on('error', (cause) => {
-        reject(new Error(`${label}: no WebSocket at ${url}`, { cause }));
-      });
+    return new Promise((resolve, reject) => {
+      const connection: Connection = new Connection(
+        label,
+        url,
+        () => {
+          resolve(connection);
+        },
+        (reason) => {
+          reject(new Error(`${label}: no WebSocket at ${url}: ${reason}`));
+        },
+      );
     });
-    return connection;
   }
 
-  private receive(data: RawData, isBinary: boolean, receivedAt: number): void {
-    const text = isBinary ? '(binary)' : (data as Buffer).toString('utf8');
+  private receive(text: string, receivedAt: number): void {
     let frame: unknown;
     try {
       frame = JSON.parse(text);
@@ -109,8 +117,10 @@ export class Connection {
   }
 
   /** Sends an object as JSON, anything else as it is. */
-  send(frame: object | string | Buffer): void {
-    this.socket.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame));
+  send(frame: object | string | Uint8Array): void {
+    this.socket.send(
+      typeof frame === 'string' || frame instanceof Uint8Array ? frame : JSON.stringify(frame),
+    );
   }
 
   /** The next frame that isn't an event, which has to be a `type`. */
@@ -180,12 +190,12 @@ export class Connection {
 
   /** Returns when everything has arrived that the server had sent before. */
   async drain(): Promise<void> {
-    let answered = false;
-    this.socket.once('pong', () => {
-      answered = true;
-    });
+    const before = this.pongs;
     this.socket.ping();
-    await this.until('a pong', () => answered, { predicate: Boolean, deadlineMs: deadlines.replyMs });
+    await this.until('a pong', () => this.pongs, {
+      predicate: (pongs) => pongs > before,
+      deadlineMs: deadlines.replyMs,
+    });
   }
 
   async close(): Promise<void> {
@@ -244,7 +254,7 @@ export async function connectElsewhere(user: User, known: Connection): Promise<C
   );
 }
 
-/** Call it after each test: it ends what a failed test left open, and so writes its latencies. */
-export async function closeConnections(): Promise<void> {
+/** Ends what a failed test left open, and so writes its latencies. */
+afterEach(async () => {
   await Promise.all([...open].map((connection) => connection.close()));
-}
+});

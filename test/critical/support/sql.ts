@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { afterAll } from '@jest/globals';
 import pg from 'pg';
 import { z } from 'zod';
 import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
@@ -13,7 +14,9 @@ const pool = new pg.Pool({
   max: 2,
   connectionTimeoutMillis: deadlines.replyMs,
   query_timeout: deadlines.replyMs,
-  allowExitOnIdle: true,
+});
+afterAll(async () => {
+  await pool.end();
 });
 
 export interface MessageRow {
@@ -53,10 +56,6 @@ export async function runRows(threadId: string): Promise<RunRow[]> {
     [threadId],
   );
   return rows;
-}
-
-export async function closeDatabase(): Promise<void> {
-  await pool.end();
 }
 
 /** Numbers of 64 bits come as strings from some releases. */

@@ -9,7 +9,7 @@ import { readYamlMap, yamlMapSchema, type YamlMap } from './yaml-file.js';
 const settingsFile = (stack: string): string => `Pulumi.${stack}.yaml`;
 
 /** Whether git knows the stack's settings file, so that Pulumi must not write into it. */
-export async function isTracked(checkout: string, stack: string): Promise<boolean> {
+async function isTracked(checkout: string, stack: string): Promise<boolean> {
   const { exitCode } = await execa('git', ['ls-files', '--error-unmatch', settingsFile(stack)], {
     cwd: checkout,
     reject: false,

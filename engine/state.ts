@@ -7,8 +7,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export const checkout = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** Everything that commands write into the checkout, ignored by git. */
 export const workFolder = path.join(checkout, '.rehearsal');
-/** Where the state of Pulumi stacks lives unless the user chose a backend. */
-export const stateFolder = path.join(workFolder, 'state');
 
 /**
  * The variables that tell Pulumi where the state is and how its secrets are locked. What the user set wins.

@@ -20,6 +20,8 @@ interface Evidence {
   crashes: Measured<Crash[]>;
   /** What couldn't be had, in words. */
   problems: string[];
+  /** The passwords of the environment, as far as they are known. */
+  secrets: string[];
 }
 
 /** Files that others wrote into the suite's folder and that might quote a password. */
@@ -48,7 +50,7 @@ export async function collectEvidence(
   } catch (error) {
     problems.push(`the evidence can't be saved: ${messageOf(error)}`);
   }
-  return { crashes: crashesOf(events, reports, outputs), problems };
+  return { crashes: crashesOf(events, reports, outputs), problems, secrets };
 }
 
 function crashesOf(

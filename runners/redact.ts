@@ -30,6 +30,17 @@ export function redact(text: string, secrets: readonly string[]): string {
     .reduce((redacted, secret) => redacted.replaceAll(secret, '[redacted]'), text);
 }
 
+/** The same value with every text in it redacted, however deep. */
+export function redactDeep<T>(value: T, secrets: readonly string[]): T {
+  const visit = (part: unknown): unknown => {
+    if (typeof part === 'string') return redact(part, secrets);
+    if (Array.isArray(part)) return part.map(visit);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, entry]) => [key, visit(entry)]));
+  };
+  return visit(value) as T;
+}
+
 /** Rewrites a file that holds one of the secrets; one that isn't there is fine. @throws when it is too large. */
 export async function redactFile(file: string, secrets: readonly string[]): Promise<void> {
   const size = await stat(file).then(

@@ -11,6 +11,7 @@ import type { MemoryWatch } from './memory.js';
 import { stackName } from './names.js';
 import { phasesOf, type Durations, type RunPhase } from './phases.js';
 import { environmentFileName, type Plan } from './plan.js';
+import { redactDeep } from './redact.js';
 import type { Destruction, Outcome, Phase, SuiteRecord } from './report/record.js';
 import type { Stack, StackEngine } from './stack.js';
 import { explain } from './report/terminal.js';
@@ -89,10 +90,10 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   const memory = (await live.memory?.stop()) ?? { measured: false, reason: notUp };
   const evidence =
     live.events === undefined
-      ? { crashes: { measured: false as const, reason: notUp }, problems: [] }
+      ? { crashes: { measured: false as const, reason: notUp }, problems: [], secrets: [] }
       : await collectEvidence(engine, live.events, { ...turn, outputs: live.outputs });
   const destruction = await destroy(turn, outcome, context);
-  return {
+  const record: SuiteRecord = {
     name: suite.name,
     category: suite.category,
     stack: turn.stackName,
@@ -108,6 +109,7 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     problems: evidence.problems,
     folder: suite.name,
   };
+  return redactDeep(record, evidence.secrets);
 }
 
 const notUp = 'the environment did not come up';
@@ -177,7 +179,7 @@ async function destroy(
 function unlessAbandoned<T>(operation: Promise<T>, abandon: AbortSignal): Promise<T> {
   const abandoned = new Promise<never>((_, reject) => {
     const giveUp = (): void => {
-      reject(new Error('not waited for: interrupted a second time'));
+      reject(new Error('not waited for, it goes on in the background: interrupted a second time'));
     };
     if (abandon.aborted) giveUp();
     else abandon.addEventListener('abort', giveUp, { once: true });

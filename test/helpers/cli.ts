@@ -10,6 +10,8 @@ export interface CliOptions {
   /** Text of the stack's settings file; by default none is written and none is named. */
   settings?: string;
   env?: Record<string, string>;
+  /** Whether the state is the test's own and goes with it. Default true. */
+  ownState?: boolean;
   /** Sees stderr as it comes, and may end the program. */
   onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -18,12 +20,18 @@ export interface CliResult {
   exitCode: number | undefined;
   stdout: string;
   stderr: string;
-  /** Stacks in the state, which was empty before. */
+  /** Stacks in its own state, which was empty before. */
   stacks: string[];
 }
 
-/** `npm start` as people type it, but for npm itself, with a state of its own. */
-export async function runCli({ args, settings, env = {}, onOutput }: CliOptions): Promise<CliResult> {
+/** `npm start` as people type it, but for npm itself, by default with a state of its own. */
+export async function runCli({
+  args,
+  settings,
+  env = {},
+  ownState = true,
+  onOutput,
+}: CliOptions): Promise<CliResult> {
   const state = await mkdtemp(path.join(tmpdir(), 'rehearsal-state-'));
   const stack = path.basename(state);
   const settingsFile = path.join(checkout, `Pulumi.${stack}.yaml`);
@@ -34,7 +42,7 @@ export async function runCli({ args, settings, env = {}, onOutput }: CliOptions)
       ['engine/bootstrap.mjs', 'run', ...(settings === undefined ? [] : ['--stack', stack]), ...args],
       {
         cwd: checkout,
-        env: { PULUMI_BACKEND_URL: pathToFileURL(state).href, ...env },
+        env: { ...(ownState ? { PULUMI_BACKEND_URL: pathToFileURL(state).href } : {}), ...env },
         stdin: 'ignore',
         reject: false,
       },

@@ -97,6 +97,24 @@ describe('a run', () => {
     expect(await read('suite.log')).toBe('connecting with [redacted]\n');
   });
 
+  test('has no password in its record, whoever quoted it', async () => {
+    const suites = fakeSuites([], () =>
+      Promise.resolve({
+        ...failedRun,
+        tests: {
+          measured: true,
+          value: [{ name: 'logs in', status: 'failed', durationMs: 1, failure: `refused: ${password}` }],
+        },
+      }),
+    );
+    const stacks = fakeStacks([], { up: fails(`redis said ${password}`) });
+    for (const changes of [{ suites }, { stacks }]) {
+      const record = JSON.stringify(await runWith([], { ...changes, plan: planFor(['one']) }));
+      expect(record).toMatch(/(refused:|redis said) \[redacted\]/);
+      expect(record).not.toContain(password);
+    }
+  });
+
   test('is refused before anything is made when the host is too small', async () => {
     const calls: Calls = [];
     const host = { ...(await fakeEngine().host()), memoryMb: 2_000 };
@@ -310,7 +328,7 @@ describe('an interruption', () => {
     const record = await runWith([], { stacks, abandon: abandon.signal, plan: planFor(['one']) });
     expect(record.suites[0]?.destruction).toMatchObject({
       kind: 'failed',
-      message: 'one: not waited for: interrupted a second time',
+      message: 'one: not waited for, it goes on in the background: interrupted a second time',
     });
   });
 });

@@ -14,7 +14,7 @@ export const deadlines = {
   /** From a token's expiry to its refusal. */
   expiryMs: 15_000,
   /** What the chat page shows after a click. */
-  pageMs: 30_000,
+  pageMs: 60_000,
 };
 
 /** For a whole test, above every sum of the deadlines in it, so that the deadline's own message is seen. */

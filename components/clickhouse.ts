@@ -26,7 +26,6 @@ export class ClickHouse extends ServiceContainer {
         environment: {
           CLICKHOUSE_USER: eventLog.user,
           CLICKHOUSE_PASSWORD: args.password,
-          CLICKHOUSE_DB: eventLog.database,
           CLICKHOUSE_MAX_MEMORY_MB: String(Math.floor(args.spec.memoryMb * usableShare)),
         },
         dataPath: '/var/lib/clickhouse',

@@ -3,6 +3,7 @@ import { imageReference } from '../images/manifest.js';
 import { budgetProblems } from './sizing.js';
 import {
   leastMemoryMb,
+  leastWorkerMb,
   profileNames,
   profiles,
   serviceNames,
@@ -180,8 +181,9 @@ function limitProblems(config: StackConfig, spec: EnvironmentSpec): string[] {
   const problems: string[] = [];
   for (const name of serviceNames) {
     const { memoryMb } = spec.services[name];
+    const leastMb = leastMemoryMb[name] + (name === 'backend' ? spec.workers * leastWorkerMb : 0);
     // What another image needs isn't known here: its own start will tell.
-    if (config.services[name]?.image === undefined && memoryMb < leastMemoryMb[name]) {
+    if (config.services[name]?.image === undefined && memoryMb < leastMb) {
       problems.push(
         `${configNamespace}:services.${name}.memoryMb is ${String(memoryMb)}: ${name} needs at least ${String(leastMemoryMb[name])} MiB to start`,
       );

@@ -23,7 +23,7 @@ export class PgBouncer extends ServiceContainer {
         context: args.context,
         spec: args.spec,
         port: pgbouncerPort,
-        user: '70:70',
+        user: '999:999',
         environment: {
           DATABASE_HOST: 'postgres',
           DATABASE_PORT: String(postgresPort),
@@ -33,7 +33,6 @@ export class PgBouncer extends ServiceContainer {
           POOL_SIZE: String(poolSize),
           MAX_CLIENTS: String(maxClients),
         },
-        tmpfs: { '/tmp': 'size=1m' },
         after: [args.postgres],
       },
       options,

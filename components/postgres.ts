@@ -37,7 +37,7 @@ export class Postgres extends ServiceContainer {
         ],
         dataPath: '/var/lib/postgresql/data',
         // Its socket and lock file; the data is on the volume.
-        tmpfs: { '/run/postgresql': 'uid=70,gid=70,mode=0775,size=1m', '/tmp': 'size=16m' },
+        tmpfs: { '/run/postgresql': 'uid=70,gid=70,mode=0775,size=1m' },
       },
       options,
     );

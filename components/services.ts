@@ -142,16 +142,18 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
 };
 
 /**
- * The least memory with which each service's own processes come up, in MiB. Measured on Engine 20.10 by
- * starting the service under ever smaller limits (docs/configuration.md says how to repeat it).
+ * The least memory with which each service comes up, in MiB: started under ever smaller limits on Engine 20.10
+ * until it failed, rounded up.
  */
 export const leastMemoryMb: Readonly<Record<ServiceName, number>> = {
-  postgres: 64,
+  postgres: 32,
   redis: 16,
-  clickhouse: 192,
+  clickhouse: 64,
   pgbouncer: 16,
-  llm: 64,
+  llm: 48,
   auth: 96,
-  backend: 192,
+  backend: 96,
   frontend: 16,
 };
+/** What each of the backend's workers needs besides. */
+export const leastWorkerMb = 32;

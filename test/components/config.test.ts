@@ -112,6 +112,14 @@ describe('bad input', () => {
     ]);
   });
 
+  test('counts the workers of the backend', () => {
+    const backend = { memoryMb: 200, workers: 3 };
+    expect(resolve({ 'rehearsal:services': { backend } }).workers).toBe(3);
+    expect(problemsOf({ 'rehearsal:services': { backend: { ...backend, workers: 4 } } })).toEqual([
+      expect.stringMatching(/services\.backend\.memoryMb is 200: backend needs at least 224 MiB/),
+    ]);
+  });
+
   test("doesn't judge what another image needs", () => {
     const spec = resolve({ 'rehearsal:services': { clickhouse: { image: 'tiny:1', memoryMb: 20 } } });
     expect(spec.services.clickhouse.memoryMb).toBe(20);

@@ -42,8 +42,8 @@ function hostConfig(inputs: ContainerInputs): Docker.HostConfig {
     Binds: binds(inputs),
     Tmpfs: inputs.tmpfs,
     LogConfig: { Type: inputs.logDriver ?? '', Config: inputs.logOpts ?? {} },
-    CapAdd: inputs.capabilities?.adds,
-    CapDrop: inputs.capabilities?.drops,
+    CapAdd: inputs.capabilities?.adds?.map(capability),
+    CapDrop: inputs.capabilities?.drops?.map(capability),
     SecurityOpt: inputs.securityOpts,
     GroupAdd: inputs.groupAdds,
     Dns: inputs.dns,
@@ -72,6 +72,12 @@ function resources(inputs: ContainerInputs): Docker.HostConfig {
   };
 }
 
+/** The long form, which the official provider's client sends and the engine keeps. */
+function capability(name: string): string {
+  const upper = name.toUpperCase();
+  return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+}
+
 const restartPolicy = ({ restart, maxRetryCount }: ContainerInputs): Docker.HostConfig['RestartPolicy'] => ({
   Name: restart,
   MaximumRetryCount: maxRetryCount,
@@ -81,7 +87,8 @@ type Port = NonNullable<ContainerInputs['ports']>[number];
 const portKey = ({ internal, protocol }: Port): string => `${internal}/${protocol}`;
 
 /** Host port 0 lets the engine choose. */
-function portBindings({ ports = [] }: ContainerInputs): Docker.PortMap {
+function portBindings({ ports = [] }: ContainerInputs): Docker.PortMap | undefined {
+  if (ports.length === 0) return undefined;
   const bindings: Docker.PortMap = {};
   for (const port of ports) {
     (bindings[portKey(port)] ??= []).push({ HostIp: port.ip, HostPort: String(port.external ?? 0) });

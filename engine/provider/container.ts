@@ -54,8 +54,13 @@ async function create(context: Context, values: Values): Promise<ResourceState> 
     if (inputs.start) await made.start();
     if (inputs.start && inputs.wait) await waitForHealth(made, inputs, signal);
     const containerLogs = inputs.attach ? await attach(made, inputs, signal) : null;
-    const known = { ...newState(containerInputs, values, false), exitCode: null, containerLogs };
-    return { id: made.id, state: containerState(await made.inspect(), known) };
+    const known: Values = { ...newState(containerInputs, values, false), exitCode: null, containerLogs };
+    // Capabilities stay as the program writes them until a refresh: the engine has them in a long form.
+    const state = {
+      ...containerState(await made.inspect(), known),
+      capabilities: known.capabilities ?? null,
+    };
+    return { id: made.id, state };
   } catch (cause) {
     const error = failure(`${what} started`, cause, secrets);
     await discard(made, error);

@@ -112,7 +112,7 @@ export class ConfigError extends Error {
     readonly problems: readonly string[],
     source: string,
   ) {
-    const count = problems.length === 1 ? '1 problem' : `${String(problems.length)} problems`;
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
     super(`${count} in ${source}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
 }
@@ -185,7 +185,7 @@ function limitProblems(config: StackConfig, spec: EnvironmentSpec): string[] {
     // What another image needs isn't known here: its own start will tell.
     if (config.services[name]?.image === undefined && memoryMb < leastMb) {
       problems.push(
-        `${configNamespace}:services.${name}.memoryMb is ${String(memoryMb)}: ${name} needs at least ${String(leastMemoryMb[name])} MiB to start`,
+        `${configNamespace}:services.${name}.memoryMb is ${memoryMb}: ${name} needs at least ${leastMb} MiB to start`,
       );
     }
   }
@@ -193,7 +193,7 @@ function limitProblems(config: StackConfig, spec: EnvironmentSpec): string[] {
     const limit = spec.services[name].memoryMb;
     if (value >= limit) {
       problems.push(
-        `${configNamespace}:services.${name}.${key} is ${String(value)}: it must be below the service's memory limit of ${String(limit)} MiB`,
+        `${configNamespace}:services.${name}.${key} is ${value}: it must be below the service's memory limit of ${limit} MiB`,
       );
     }
   };
@@ -244,11 +244,7 @@ function describe(issue: z.core.$ZodIssue, own: unknown): string[] {
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>
-      typeof key === 'number'
-        ? `${text}[${String(key)}]`
-        : text === ''
-          ? String(key)
-          : `${text}.${String(key)}`,
+      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${key}`,
     '',
   );
 }

@@ -9,7 +9,7 @@ export const hostReserveMb = 1024;
 export function budgetProblems(spec: EnvironmentSpec): string[] {
   if (spec.memoryMb <= spec.budgetMb) return [];
   return [
-    `the services' memory limits sum up to ${String(spec.memoryMb)} MiB, the budget (rehearsal:budgetMb) is ${String(spec.budgetMb)} MiB: ` +
+    `the services' memory limits sum up to ${spec.memoryMb} MiB, the budget (rehearsal:budgetMb) is ${spec.budgetMb} MiB: ` +
       `lower limits or raise the budget\n${memoryTable(spec)}`,
   ];
 }
@@ -24,11 +24,11 @@ export function hostProblems(spec: EnvironmentSpec, hostMemoryMb: number): strin
   const smallMb = Object.values(profiles.small.services).reduce((sum, service) => sum + service.memoryMb, 0);
   const remedy =
     spec.profile !== 'small' && smallMb <= freeMb
-      ? `take a larger host or the profile small (${String(smallMb)} MiB): --profile small, or pulumi config set profile small`
+      ? `take a larger host or the profile small (${smallMb} MiB): --profile small, or pulumi config set profile small`
       : 'take a larger host';
   return [
-    `the services' memory limits sum up to ${String(spec.memoryMb)} MiB, the Docker host has ${String(Math.floor(hostMemoryMb))} MiB ` +
-      `of which ${String(hostReserveMb)} MiB are kept for itself: ${remedy}\n${memoryTable(spec)}`,
+    `the services' memory limits sum up to ${spec.memoryMb} MiB, the Docker host has ${String(Math.floor(hostMemoryMb))} MiB ` +
+      `of which ${hostReserveMb} MiB are kept for itself: ${remedy}\n${memoryTable(spec)}`,
   ];
 }
 

@@ -22,6 +22,7 @@ const second = 1_000_000_000;
 const control = { timeoutMs: 240_000, onLine: () => undefined };
 
 let engine: EngineEnvironment;
+let env: NodeJS.ProcessEnv;
 let docker: Docker;
 let folder: string;
 let backend: string;
@@ -34,8 +35,8 @@ beforeAll(async () => {
   docker = connectDocker(engine.dockerHost);
   folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-environment-'));
   backend = await mkdtemp(path.join(tmpdir(), 'rehearsal-backend-'));
-  engine.env.PULUMI_BACKEND_URL = `file://${backend}`;
-  stack = await pulumiStacks(engine.pulumi, engine.env, checkout).create({
+  env = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: `file://${backend}` };
+  stack = await pulumiStacks(engine.pulumi, env, checkout).create({
     name: stackName,
     folder,
     settings: { config: { 'rehearsal:profile': 'small' } },
@@ -77,7 +78,7 @@ async function pulumi(...args: string[]): Promise<string> {
   const { stdout } = await execa(
     engine.pulumi,
     [...args, '--stack', stackName, '--non-interactive', '--color', 'never'],
-    { cwd: folder, env: engine.env, extendEnv: false, stdin: 'ignore' },
+    { cwd: folder, env, extendEnv: false, stdin: 'ignore' },
   );
   return stdout;
 }

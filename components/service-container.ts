@@ -103,7 +103,12 @@ export class ServiceContainer extends pulumi.ComponentResource {
         mustRun: false,
         wait: false,
       },
-      { ...parent, ...afterOthers(args.after ?? []) },
+      {
+        ...parent,
+        ...afterOthers(args.after ?? []),
+        // The provider would only write these changes down, without applying them to the container.
+        replaceOnChanges: ['healthcheck', 'tmpfs'],
+      },
     );
 
     this.containerId = container.id;

@@ -8,32 +8,18 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { execa } from 'execa';
-import { z } from 'zod';
 import { terminalProgress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { checkout, workFolder } from '../engine/state.js';
 import { messageOf } from '../runners/errors.js';
 import { rehearse } from '../runners/rehearsal.js';
 import { terminalReport } from '../runners/report/terminal.js';
-
-interface Counts {
-  passed: number;
-  failed: number;
-}
+import { countsOf, type Counts } from './helpers/jest-counts.js';
 
 /** Tests that start environments take turns: side by side they would fight for memory and CPU. */
 const inTurns = ['integration'];
 const sideBySide = ['components', 'engine', 'runners'];
 const critical = 'critical';
-
-const resultSchema = z.object({
-  numPassedTests: z.int(),
-  numFailedTests: z.int(),
-  numPendingTests: z.int(),
-  numTodoTests: z.int(),
-  /** Files that couldn't be loaded: none of their tests is in the other counts. */
-  numRuntimeErrorTestSuites: z.int(),
-});
 
 async function runJest(projects: readonly string[], args: readonly string[]): Promise<Counts> {
   if (projects.length === 0) return { passed: 0, failed: 0 };
@@ -53,11 +39,7 @@ async function runJest(projects: readonly string[], args: readonly string[]): Pr
     { cwd: checkout, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', reject: false },
   );
   try {
-    const counts = resultSchema.parse(JSON.parse(await readFile(outputFile, 'utf8')));
-    const notPassed = counts.numFailedTests + counts.numPendingTests + counts.numTodoTests;
-    const failed = notPassed + counts.numRuntimeErrorTestSuites;
-    // Jest can fail for what is no test's: an open handle, a global set-up.
-    return { passed: counts.numPassedTests, failed: failed === 0 && result.failed ? 1 : failed };
+    return countsOf(await readFile(outputFile, 'utf8'), result.failed);
   } catch (error) {
     process.stderr.write(`Jest left no readable result: ${messageOf(error)}\n`);
     return { passed: 0, failed: 1 };

@@ -2,6 +2,8 @@ import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import { labelKeys } from '../components/labels.js';
+import { withDeadline } from './deadline.js';
+import { parseJson } from './json.js';
 import type { ContainerEvent, ContainerState } from './oom.js';
 import type { Leftover, RunRecord } from './report/record.js';
 import { sampleMemory, type MemoryWatch, type SampledContainer } from './memory.js';
@@ -50,11 +52,16 @@ const eventSchema = z.object({
 });
 
 const logLines = 2_000;
+const answerDeadlineMs = 30_000;
 
+const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
+  withDeadline(`the Docker Engine's answer (${question})`, answerDeadlineMs, answer);
+
+/** Each question has a deadline: an engine that hangs must not hang the run. */
 export function dockerEngine(docker: Docker): ContainerEngine {
   return {
     async host() {
-      const info = infoSchema.parse(await docker.info());
+      const info = infoSchema.parse(await answered('info', docker.info()));
       return {
         engineVersion: info.ServerVersion,
         operatingSystem: info.OperatingSystem,
@@ -64,28 +71,10 @@ export function dockerEngine(docker: Docker): ContainerEngine {
         memoryMb: Math.floor(info.MemTotal / (1024 * 1024)),
       };
     },
-    watchEvents: (scope) => watchEvents(docker, scope),
+    watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
     sampleMemory: (containers, file) => sampleMemory(docker, containers, file),
-    async reports(scope) {
-      const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });
-      return Promise.all(containers.map(({ Id }) => reportOf(docker.getContainer(Id))));
-    },
-    async leftovers(scope) {
-      const filters = { label: labelFilter(scope) };
-      const [containers, volumes, networks] = await Promise.all([
-        docker.listContainers({ all: true, filters }),
-        docker.listVolumes({ filters }),
-        docker.listNetworks({ filters }),
-      ]);
-      return [
-        ...containers.map(({ Id, Names }) => ({
-          kind: 'container' as const,
-          name: Names[0]?.slice(1) ?? Id,
-        })),
-        ...volumes.Volumes.map(({ Name }) => ({ kind: 'volume' as const, name: Name })),
-        ...networks.map(({ Name }) => ({ kind: 'network' as const, name: Name })),
-      ];
-    },
+    reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
+    leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
   };
 }
 
@@ -93,6 +82,20 @@ const labelFilter = ({ runId, suite }: Scope): string[] => [
   `${labelKeys.run}=${runId}`,
   `${labelKeys.suite}=${suite}`,
 ];
+
+async function leftoversOf(docker: Docker, scope: Scope): Promise<Leftover[]> {
+  const filters = { label: labelFilter(scope) };
+  const [containers, volumes, networks] = await Promise.all([
+    docker.listContainers({ all: true, filters }),
+    docker.listVolumes({ filters }),
+    docker.listNetworks({ filters }),
+  ]);
+  return [
+    ...containers.map(({ Id, Names }) => ({ kind: 'container' as const, name: Names[0]?.slice(1) ?? Id })),
+    ...volumes.Volumes.map(({ Name }) => ({ kind: 'volume' as const, name: Name })),
+    ...networks.map(({ Name }) => ({ kind: 'network' as const, name: Name })),
+  ];
+}
 
 async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
   const stream = (await docker.getEvents({
@@ -111,9 +114,9 @@ async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
     onEnd("the engine's events broke off");
   });
   createInterface({ input: stream }).on('line', (line) => {
-    const parsed = eventSchema.safeParse(JSON.parse(line));
+    const parsed = eventSchema.safeParse(parseJson(line));
     if (!parsed.success) {
-      brokenOff ??= `an event of the engine can't be read: ${line}`;
+      onEnd(`an event of the engine can't be read: ${line}`);
       return;
     }
     const { Action, timeNano, Actor } = parsed.data;
@@ -132,6 +135,11 @@ async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
       return { events, ...(brokenOff === undefined ? {} : { brokenOff }) };
     },
   };
+}
+
+async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[]> {
+  const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });
+  return Promise.all(containers.map(({ Id }) => reportOf(docker.getContainer(Id))));
 }
 
 async function reportOf(container: Docker.Container): Promise<ContainerReport> {

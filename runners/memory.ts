@@ -4,6 +4,8 @@ import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { ServiceName } from '../components/services.js';
+import { withDeadline } from './deadline.js';
+import { parseJson } from './json.js';
 import type { Measured, Memory } from './report/record.js';
 
 export interface SampledContainer {
@@ -28,6 +30,7 @@ export interface MemoryWatch {
 const bytesPerMb = 1024 * 1024;
 /** The engine sends one sample a second; this many seconds without one on a busy machine aren't a gap yet. */
 const longestPauseMs = 5_000;
+const answerDeadlineMs = 5_000;
 
 const statsSchema = z.object({
   memory_stats: z.object({
@@ -63,36 +66,40 @@ export function sampleMemory(
   const output = createWriteStream(file, { flags: 'a' });
   // What can't be written is still in memory and counts; the disk's trouble shows elsewhere.
   output.on('error', () => undefined);
-  let stopped = false;
+  const ended = new AbortController();
 
   const take = (stats: unknown, service: ServiceName): void => {
+    if (ended.signal.aborted) return;
     const sample = parseStats(stats, service, Date.now());
     if (sample === undefined) return;
     samples.push(sample);
     output.write(`${JSON.stringify(sample)}\n`);
   };
-  const streams = containers.map(async ({ service, containerId }) => {
+  const follow = async ({ service, containerId }: SampledContainer): Promise<void> => {
     const stream = await docker.getContainer(containerId).stats({ stream: true });
-    stream.on('error', () => undefined);
-    createInterface({ input: stream }).on('line', (line) => {
-      if (!stopped) take(JSON.parse(line), service);
-    });
-    return stream as NodeJS.ReadableStream & { destroy(): void };
-  });
+    const lines = createInterface({ input: stream });
+    const end = (): void => {
+      lines.close();
+      (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+    };
+    if (ended.signal.aborted) end();
+    ended.signal.addEventListener('abort', end);
+    stream.on('error', end);
+    for await (const line of lines) take(parseJson(line), service);
+  };
+  // A stream that can't be had or breaks off shows as a gap.
+  for (const container of containers) follow(container).catch(() => undefined);
 
   return {
     async stop() {
       // A last look at each, so that the time since the last tick isn't lost.
-      await Promise.allSettled(
-        containers.map(async ({ service, containerId }) => {
-          take(await docker.getContainer(containerId).stats({ stream: false, 'one-shot': true }), service);
-        }),
-      );
-      stopped = true;
+      const looks = containers.map(async ({ service, containerId }) => {
+        const stats = docker.getContainer(containerId).stats({ stream: false, 'one-shot': true });
+        take(await withDeadline(`the memory of ${service}`, answerDeadlineMs, stats), service);
+      });
+      await Promise.allSettled(looks);
+      ended.abort();
       const endMs = Date.now();
-      for (const stream of await Promise.allSettled(streams)) {
-        if (stream.status === 'fulfilled') stream.value.destroy();
-      }
       output.end();
       await finished(output).catch(() => undefined);
       return summarise(samples, containers, startMs, endMs);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { parseJson } from './json.js';
 import { testResultSchema, type Latency, type Measured, type TestResult } from './report/record.js';
 
 /** What a suite leaves in its results folder. */
@@ -71,14 +72,6 @@ export function parseLatencies(text: string): Latency {
     p99Ms: percentile(latencies, 0.99),
     maxMs: percentile(latencies, 1),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Nearest rank: always a value that was measured. */

@@ -1,0 +1,121 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import type Docker from 'dockerode';
+import { labelKeys } from '../../components/labels.js';
+import { connectDocker } from '../../engine/docker.js';
+import { setUp } from '../../engine/setup.js';
+import { waitUntil } from '../../engine/wait.js';
+import { imageReference } from '../../images/manifest.js';
+import { dockerEngine, type ContainerEngine } from '../../runners/docker.js';
+import { findCrashes } from '../../runners/oom.js';
+import type { Crash } from '../../runners/report/record.js';
+import { silentProgress } from '../helpers/progress.js';
+
+/** What the runner sees of real containers that die, grow and go. */
+const scope = { runId: `watch-test-${String(process.pid)}`, suite: 'none' };
+const memoryMb = 32;
+const eatsMemory = 'tail /dev/zero';
+
+let docker: Docker;
+let engine: ContainerEngine;
+
+beforeAll(async () => {
+  const { dockerHost } = await setUp({ progress: silentProgress });
+  docker = connectDocker(dockerHost);
+  engine = dockerEngine(docker);
+}, 600_000);
+
+afterEach(async () => {
+  const label = [`${labelKeys.run}=${scope.runId}`];
+  const containers = await docker.listContainers({ all: true, filters: { label } });
+  for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
+});
+
+async function start(script: string): Promise<Docker.Container> {
+  const bytes = memoryMb * 1024 * 1024;
+  const container = await docker.createContainer({
+    Image: imageReference('redis'),
+    Entrypoint: ['sh', '-c', script],
+    Labels: { [labelKeys.run]: scope.runId, [labelKeys.suite]: scope.suite, [labelKeys.service]: 'redis' },
+    HostConfig: { Memory: bytes, MemorySwap: bytes, NetworkMode: 'none' },
+  });
+  await container.start();
+  return container;
+}
+
+/** Runs the script in a container until it `settled`, and says which crashes the runner makes of what it saw. */
+async function crashesOf(
+  script: string,
+  settled: (container: Docker.Container) => Promise<boolean>,
+): Promise<Crash[]> {
+  const watch = await engine.watchEvents(scope);
+  const container = await start(script);
+  await waitUntil(
+    () => settled(container),
+    (done) => done,
+    { what: `the end of: ${script}`, deadlineMs: 60_000, intervalMs: 100 },
+  );
+  const states = (await engine.reports(scope)).map(({ state }) => state);
+  const { events, brokenOff } = watch.stop();
+  expect(brokenOff).toBeUndefined();
+  return findCrashes(events, states, ['redis']);
+}
+
+const hasEnded = async (container: Docker.Container): Promise<boolean> =>
+  !(await container.inspect()).State.Running;
+
+async function hasSaid(text: string): Promise<boolean> {
+  const [report] = await engine.reports(scope);
+  return report?.log.includes(text) === true;
+}
+
+test('an OOM kill of the main process is one', async () => {
+  const crashes = await crashesOf(`exec ${eatsMemory}`, hasEnded);
+  expect(crashes).toMatchObject([{ service: 'redis', kind: 'oom', exitCode: 137 }]);
+});
+
+test('an OOM kill of a child is one, although the container runs on', async () => {
+  const script = `${eatsMemory}; sleep 1; echo survived; sleep 1000`;
+  const crashes = await crashesOf(script, () => hasSaid('survived'));
+  expect(crashes).toMatchObject([
+    { service: 'redis', kind: 'oom', evidence: 'the engine reported an OOM kill in it' },
+  ]);
+});
+
+test('docker stop -t 0 is an exit with code 137, not an OOM kill', async () => {
+  const crashes = await crashesOf('sleep 1000', async (container) => {
+    await container.stop({ t: 0 });
+    return true;
+  });
+  expect(crashes).toMatchObject([{ service: 'redis', kind: 'exit', exitCode: 137 }]);
+});
+
+test('a container that lives is no crash', async () => {
+  expect(await crashesOf('echo up; sleep 1000', () => hasSaid('up'))).toEqual([]);
+});
+
+test('memory is sampled while it grows, on disk as it comes', async () => {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'memory.jsonl');
+  const container = await start(`head -c 20m /dev/zero | tail | { sleep 1000; }`);
+  const watch = engine.sampleMemory(
+    [{ service: 'redis', containerId: container.id, limitMb: memoryMb }],
+    file,
+  );
+  const peakOnDisk = async (): Promise<number> => {
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').slice(0, -1);
+    return Math.max(0, ...lines.map((line) => (JSON.parse(line) as { usedMb: number }).usedMb));
+  };
+  await waitUntil(peakOnDisk, (peakMb) => peakMb > 15, {
+    what: 'memory',
+    deadlineMs: 60_000,
+    intervalMs: 200,
+  });
+  const memory = await watch.stop();
+  if (!memory.measured) throw new Error(memory.reason);
+  expect(memory.value.gaps).toEqual([]);
+  expect(memory.value.services.redis?.limitMb).toBe(memoryMb);
+  expect(memory.value.peakMb).toBeGreaterThan(15);
+  expect(memory.value.peakMb).toBeLessThanOrEqual(memoryMb);
+});

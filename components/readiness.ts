@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import { textOfFrames } from '../engine/container-log.js';
 import { systemClock, waitUntil } from '../engine/wait.js';
 
 /**
@@ -152,7 +153,7 @@ async function answersByHttp(
 async function lastLogLines(container: Docker.Container): Promise<string> {
   try {
     const logs = await container.logs({ stdout: true, stderr: true, tail: logLines });
-    return `last log lines:\n${demultiplex(logs).trimEnd() || '(none)'}`;
+    return `last log lines:\n${textOfFrames(logs).trimEnd() || '(none)'}`;
   } catch (error) {
     return `no log lines to be had: ${messageOf(error)}`;
   }
@@ -160,15 +161,4 @@ async function lastLogLines(container: Docker.Container): Promise<string> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Without a TTY the engine frames its output: 8 bytes (stream, length), then the text. */
-function demultiplex(frames: Buffer): string {
-  let text = '';
-  for (let offset = 0; offset + 8 <= frames.length;) {
-    const length = frames.readUInt32BE(offset + 4);
-    text += frames.toString('utf8', offset + 8, offset + 8 + length);
-    offset += 8 + length;
-  }
-  return text;
 }

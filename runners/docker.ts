@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { z } from 'zod';
+import { textOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
 import { parseJson } from './json.js';
@@ -154,19 +155,6 @@ async function reportOf(container: Docker.Container): Promise<ContainerReport> {
       exitCode: ExitCode,
     },
     inspect,
-    log: textOfLog(log),
+    log: textOfFrames(log),
   };
-}
-
-const frameHeaderBytes = 8;
-
-/** The engine frames stdout and stderr: a byte for the stream, three of padding, four for the length. */
-function textOfLog(log: Buffer): string {
-  const parts: string[] = [];
-  for (let at = 0; at + frameHeaderBytes <= log.length;) {
-    const end = at + frameHeaderBytes + log.readUInt32BE(at + 4);
-    parts.push(log.toString('utf8', at + frameHeaderBytes, end));
-    at = end;
-  }
-  return parts.join('');
 }

@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import { textOfFrames } from '../container-log.js';
 import { waitUntil } from '../wait.js';
 import { createOptions, updateOptions } from './container-config.js';
 import { containerInputs, containerOutputs, type ContainerInputs } from './container-inputs.js';
@@ -128,17 +129,6 @@ async function attach(
 async function logsOf(made: Docker.Container, lines?: number): Promise<string> {
   const frames = await made.logs({ stdout: true, stderr: true, tail: lines });
   return textOfFrames(frames);
-}
-
-/** The engine packs output without a terminal into frames: 8 bytes of header, the last 4 of them the length. */
-function textOfFrames(frames: Buffer): string {
-  const parts: Buffer[] = [];
-  for (let at = 0; at + 8 <= frames.length;) {
-    const end = at + 8 + frames.readUInt32BE(at + 4);
-    parts.push(frames.subarray(at + 8, end));
-    at = end;
-  }
-  return Buffer.concat(parts).toString();
 }
 
 async function read({ docker }: Context, id: string, state: Values): Promise<ResourceState | undefined> {

@@ -24,7 +24,7 @@ type Reply = z.infer<typeof replySchema>;
 type ReplyOf<Type extends Reply['type']> = Extract<Reply, { type: Type }>;
 
 const intervalMs = 10;
-const attemptsPerWorker = 20;
+const attemptsElsewhere = 20;
 const open = new Set<Connection>();
 
 /** One WebSocket to the backend, and everything that came in on it in the order of its arrival. */
@@ -239,15 +239,20 @@ export async function connect(user: User): Promise<Connection> {
 }
 
 /**
- * A connection to another worker than that of `known`: connections are handed out in turn, so it takes a few.
+ * A connection to another worker than that of `known`. Workers get connections in turn, so it dials one for
+ * each worker at once: one by one, users that dial in step with each other would meet the same worker for ever.
  * Where there is one worker only, there is no other.
  */
 export async function connectElsewhere(user: User, known: Connection): Promise<Connection> {
   const workers = await workerCount();
-  for (let attempt = 1; attempt <= attemptsPerWorker * workers; attempt += 1) {
-    const connection = await connect(user);
-    if (connection.worker !== known.worker || workers === 1) return connection;
-    await connection.close();
+  if (workers === 1) return connect(user);
+  for (let attempt = 1; attempt <= attemptsElsewhere; attempt += 1) {
+    const connections = await Promise.all(Array.from({ length: workers }, () => connect(user)));
+    const elsewhere = connections.find(({ worker }) => worker !== known.worker);
+    await Promise.all(
+      connections.filter((connection) => connection !== elsewhere).map((connection) => connection.close()),
+    );
+    if (elsewhere !== undefined) return elsewhere;
   }
   throw new Error(
     `${user.label}: ${String(workers)} workers, but only worker ${String(known.worker)} answers`,

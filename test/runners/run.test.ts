@@ -2,9 +2,6 @@ import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
-import { run } from '../../runners/run.js';
-import type { Plan } from '../../runners/plan.js';
 import type { Dependencies } from '../../runners/suite-cycle.js';
 import {
   failedRun,
@@ -17,32 +14,7 @@ import {
   planFor,
   type Calls,
 } from './support/fakes.js';
-import { silentProgress } from '../helpers/progress.js';
-
-interface Setup extends Partial<Dependencies> {
-  plan?: Plan;
-  stop?: AbortSignal;
-  abandon?: AbortSignal;
-}
-
-async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecord> {
-  const never = new AbortController().signal;
-  const { plan = planFor(['one', 'two']), stop = never, abandon = never, ...changes } = setup;
-  const dependencies = {
-    stacks: fakeStacks(calls),
-    engine: fakeEngine(),
-    suites: fakeSuites(calls),
-    ...changes,
-  };
-  const record = await run(plan, dependencies, { stop, abandon }, silentProgress);
-  return runRecordSchema.parse(JSON.parse(JSON.stringify(record)));
-}
-
-const fails =
-  (message: string): (() => Promise<never>) =>
-  () =>
-    Promise.reject(new Error(message));
-const outcomes = (record: RunRecord): string[] => record.suites.map(({ outcome }) => outcome.kind);
+import { fails, outcomes, runWith } from './support/run-with.js';
 
 describe('a run', () => {
   test('gives each suite an environment of its own and destroys it before the next', async () => {
@@ -260,75 +232,5 @@ describe('an error of the harness', () => {
       reason: 'the Docker Engine does not answer: no socket',
     });
     expect(record.verdict.decision).toBe('no-go');
-  });
-});
-
-describe('an interruption', () => {
-  test('before the first suite runs none', async () => {
-    const calls: Calls = [];
-    const record = await runWith(calls, { stop: AbortSignal.abort() });
-    expect(calls).toEqual([]);
-    expect(outcomes(record)).toEqual(['not run', 'not run']);
-    expect(record).toMatchObject({ interrupted: true, verdict: { decision: 'no-go' } });
-  });
-
-  test('during up destroys what is there and runs no further suite', async () => {
-    const calls: Calls = [];
-    const stop = new AbortController();
-    const stacks = fakeStacks(calls, {
-      up({ signal }) {
-        stop.abort();
-        expect(signal?.aborted).toBe(true);
-        return Promise.reject(new Error('pulumi up was cancelled'));
-      },
-    });
-    const record = await runWith(calls, { stacks, stop: stop.signal });
-    expect(calls).toEqual(['create one', 'up one', 'destroy one']);
-    expect(outcomes(record)).toEqual(['interrupted', 'not run']);
-  });
-
-  test('during a suite destroys the environment, also when it is to be kept on failure', async () => {
-    const calls: Calls = [];
-    const stop = new AbortController();
-    const suites = fakeSuites(calls, () => {
-      stop.abort();
-      return Promise.resolve({ ...passedRun, status: { kind: 'cancelled' } });
-    });
-    const plan = planFor(['one', 'two'], { keepOnFailure: true });
-    const record = await runWith(calls, { suites, stop: stop.signal, plan });
-    expect(calls).toEqual(['create one', 'up one', 'suite one', 'destroy one']);
-    expect(record.suites[0]?.destruction).toEqual({ kind: 'destroyed' });
-  });
-
-  test('is not passed on to the destroy', async () => {
-    const stop = new AbortController();
-    let given: AbortSignal | undefined;
-    const stacks = fakeStacks([], {
-      destroy({ signal }) {
-        given = signal;
-        return Promise.resolve();
-      },
-    });
-    const suites = fakeSuites([], () => {
-      stop.abort();
-      return Promise.resolve({ ...passedRun, status: { kind: 'cancelled' } });
-    });
-    await runWith([], { stacks, suites, stop: stop.signal, plan: planFor(['one']) });
-    expect(given).toBeUndefined();
-  });
-
-  test('for the second time ends the wait for the destroy, and the record says so', async () => {
-    const abandon = new AbortController();
-    const stacks = fakeStacks([], {
-      destroy() {
-        abandon.abort();
-        return new Promise<never>(() => undefined);
-      },
-    });
-    const record = await runWith([], { stacks, abandon: abandon.signal, plan: planFor(['one']) });
-    expect(record.suites[0]?.destruction).toMatchObject({
-      kind: 'failed',
-      message: 'one: not waited for, it goes on in the background: interrupted a second time',
-    });
   });
 });

@@ -103,7 +103,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
       },
       parent,
     );
-    const frontend = new Frontend('frontend', { ...forService('frontend'), after: [auth, backend] }, parent);
+    const frontend = new Frontend('frontend', forService('frontend'), parent);
 
     const services = { postgres, redis, clickhouse, pgbouncer, llm, auth, backend, frontend };
     this.outputs = {

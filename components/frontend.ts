@@ -9,9 +9,9 @@ const frontendPort = 8083;
 interface FrontendArgs {
   context: EnvironmentContext;
   spec: ServiceSpec;
-  after: ServiceContainer[];
 }
 
+/** Waits for nobody: nginx finds auth and backend by name, at each request. */
 export class Frontend extends ServiceContainer {
   constructor(name: string, args: FrontendArgs, options: pulumi.ComponentResourceOptions) {
     super(
@@ -25,7 +25,6 @@ export class Frontend extends ServiceContainer {
         // nginx writes its configuration, its pid and its buffers there.
         tmpfs: { '/tmp': 'uid=101,gid=101,mode=0700,size=16m' },
         readiness: { kind: 'http', internalPort: frontendPort, path: '/health' },
-        after: args.after,
       },
       options,
     );

@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { imageNames } from '../images/manifest.js';
 import { ensureBrowser } from './browser.js';
 import { cacheFolder, underLock } from './cache.js';
@@ -94,4 +92,4 @@ async function setUpIn(cache: string, progress: Progress, images: boolean): Prom
 }
 
 /** Runs TypeScript in the program's process: the language host built here ignores the options in Pulumi.yaml. */
-const loaderUrl = (): string => pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const loaderUrl = (): string => new URL('loader.mjs', import.meta.url).href;

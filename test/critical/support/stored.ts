@@ -19,11 +19,17 @@ export async function expectStored(
   outcome: Outcome,
 ): Promise<void> {
   const expected = { agent: 'assistant', ...outcome };
-  expect(await getRun(user, runId)).toMatchObject({ id: runId, threadId, ...expected });
-  const rows = await runRows(threadId);
-  expect(rows.filter(({ id }) => id === runId)).toEqual([
-    expect.objectContaining({ user_id: user.userId, finished: true, ...expected }),
-  ]);
+  // The label is there for the failure's message: it tells which user's run it is.
+  const { label } = user;
+  expect({ label, run: await getRun(user, runId) }).toMatchObject({
+    label,
+    run: { id: runId, threadId, ...expected },
+  });
+  const rows = (await runRows(threadId)).filter(({ id }) => id === runId);
+  expect({ label, rows }).toMatchObject({
+    label,
+    rows: [{ user_id: user.userId, finished: true, ...expected }],
+  });
 }
 
 /** All messages of a thread, as the HTTP API and PostgreSQL have them. */
@@ -32,8 +38,19 @@ export async function expectMessages(
   contents: [role: 'user' | 'assistant', content: string][],
 ): Promise<void> {
   const messages = await listMessages(user, threadId);
-  expect(messages.map(({ role, content }) => [role, content])).toEqual(contents);
-  expect(await messageRows(threadId)).toEqual(
-    messages.map(({ id, runId, role, agent, content }) => ({ id, run_id: runId, role, agent, content })),
-  );
+  const { label } = user;
+  expect({ label, messages: messages.map(({ role, content }) => [role, content]) }).toEqual({
+    label,
+    messages: contents,
+  });
+  expect({ label, rows: await messageRows(threadId) }).toEqual({
+    label,
+    rows: messages.map(({ id, runId, role, agent, content }) => ({
+      id,
+      run_id: runId,
+      role,
+      agent,
+      content,
+    })),
+  });
 }

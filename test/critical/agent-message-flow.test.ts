@@ -26,14 +26,27 @@ afterAll(async () => {
   await browser.close();
 });
 
-/** Every user has a page of their own, on which nobody is logged in; all are at work at once. */
-function everybody<T>(does: (page: ChatPage, index: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(
+interface Ready {
+  page: ChatPage;
+  account: Account;
+  chat: Chat;
+}
+
+/**
+ * Every user gets ready on a page of their own, on which nobody is logged in; when all are, all talk at once.
+ * The events' delivery is measured while they talk, and hashing passwords would weigh on it.
+ */
+async function everybody(
+  prepare: (page: ChatPage, index: number) => Promise<Omit<Ready, 'page'>>,
+  talk: (ready: Ready, index: number) => Promise<string[]>,
+): Promise<void> {
+  const ready = await Promise.all(
     pages.map(async (page, index) => {
       await page.forgetUser();
-      return does(page, index);
+      return { page, ...(await prepare(page, index)) };
     }),
   );
+  expectNone((await Promise.all(ready.map(talk))).flat());
 }
 
 /** A second device of the page's user, on the one thread that the page made: it sees what the page should. */
@@ -65,99 +78,108 @@ async function expectShown(
   expect(await page.messages()).toEqual(messages);
 }
 
+const problemsOfChat = ({ user: { label, userId }, threadId, connection }: Chat): string[] => [
+  ...connection.malformed,
+  ...problemsOfStream(label, connection.events, { userId, threadId }),
+];
+
 test(
   'a new user signs up, opens a thread, asks, sees the agent at work and its answer, also after a reload',
-  async () => {
-    const problems = await everybody(async (page, index) => {
-      const account = newAccount(index);
-      const { label } = account;
-      await page.signUp(account);
-      await page.openFirstThread();
-      const chat = await watch(account);
-      const { user, threadId, connection } = chat;
+  () =>
+    everybody(
+      async (page, index) => {
+        const account = newAccount(index);
+        await page.signUp(account);
+        await page.openFirstThread();
+        return { account, chat: await watch(account) };
+      },
+      async ({ page, account, chat }, index) => {
+        const input = `calculate ${String(index)} * 100 + 1`;
+        const content = `The result is ${String(index * 100 + 1)}.`;
+        const calls = [{ tool: 'calculator', end: { ok: true } }];
+        const messages = [
+          { role: 'user', content: input },
+          { role: 'assistant', content },
+        ];
+        await page.say(input);
+        await page.untilAnswers(1);
+        await expectShown(page, chat, messages);
 
-      const input = `calculate ${String(index)} * 100 + 1`;
-      const content = `The result is ${String(index * 100 + 1)}.`;
-      await page.say(input);
-      await page.untilAnswers(1);
-      const messages = [
-        { role: 'user', content: input },
-        { role: 'assistant', content },
-      ];
-      await expectShown(page, chat, messages);
-
-      await page.reload();
-      await page.untilLoggedIn(account.email);
-      await page.untilAnswers(1);
-      await expectShown(page, chat, messages);
-      return [
-        ...connection.malformed,
-        ...problemsOfStream(label, connection.events, { userId: user.userId, threadId }),
-        ...problemsOfRun(
-          label,
-          connection.events,
-          expectedRun({ input, calls: [{ tool: 'calculator', end: { ok: true } }], content }),
-        ),
-      ];
-    });
-    expectNone(problems.flat());
-  },
+        await page.reload();
+        await page.untilLoggedIn(account.email);
+        await page.untilAnswers(1);
+        await expectShown(page, chat, messages);
+        return [
+          ...problemsOfChat(chat),
+          ...problemsOfRun(account.label, chat.connection.events, expectedRun({ input, calls, content })),
+        ];
+      },
+    ),
   testTimeoutMs,
 );
 
 test(
   'a wrong password logs nobody in; the right one shows the conversation, a failed run and what follows it',
-  async () => {
-    await everybody(async (page, index) => {
-      const user = await createUser(index);
-      const chat = await openChat(user);
-      await ask(chat, `earlier words of ${user.userId}`);
-
-      expect(await page.failToLogIn(user)).not.toBe('');
-      expect(await page.isLoggedIn()).toBe(false);
-      await page.logIn(user);
-      await page.openThread(0);
-      await page.untilAnswers(1);
-      await page.say('[llm:error] please');
-      expect(await page.runError()).not.toBe('');
-      await page.say('again');
-      await page.untilAnswers(2);
-      await expectShown(page, chat, [
-        { role: 'user', content: `earlier words of ${user.userId}` },
-        { role: 'assistant', content: `You said: earlier words of ${user.userId}` },
-        { role: 'user', content: '[llm:error] please' },
-        { role: 'user', content: 'again' },
-        { role: 'assistant', content: 'You said: again' },
-      ]);
-    });
-  },
+  () =>
+    everybody(
+      async (page, index) => {
+        const user = await createUser(index);
+        const chat = await openChat(user);
+        await ask(chat, `earlier words of ${user.userId}`);
+        expect(await page.failToLogIn(user)).not.toBe('');
+        expect(await page.isLoggedIn()).toBe(false);
+        await page.logIn(user);
+        await page.openThread(0);
+        await page.untilAnswers(1);
+        return { account: user, chat };
+      },
+      async ({ page, chat }) => {
+        await page.say('[llm:error] please');
+        expect(await page.runError()).not.toBe('');
+        await page.say('again');
+        await page.untilAnswers(2);
+        await expectShown(page, chat, [
+          { role: 'user', content: `earlier words of ${chat.user.userId}` },
+          { role: 'assistant', content: `You said: earlier words of ${chat.user.userId}` },
+          { role: 'user', content: '[llm:error] please' },
+          { role: 'user', content: 'again' },
+          { role: 'assistant', content: 'You said: again' },
+        ]);
+        return problemsOfChat(chat);
+      },
+    ),
   testTimeoutMs,
 );
 
 test(
   'a page that lost its connection says so, connects again and shows what it missed, once',
-  async () => {
-    await everybody(async (page, index) => {
-      const user = await createUser(index);
-      const chat = await openChat(user);
-      await page.routeWebSocket();
-      await page.logIn(user);
-      await page.openThread(0);
-      await page.say('before');
-      await page.untilAnswers(1);
+  () =>
+    everybody(
+      async (page, index) => {
+        const user = await createUser(index);
+        const chat = await openChat(user);
+        await page.routeWebSocket();
+        await page.logIn(user);
+        await page.openThread(0);
+        return { account: user, chat };
+      },
+      async ({ page, chat }) => {
+        await page.say('before');
+        await page.untilAnswers(1);
 
-      await page.disconnect();
-      const runId = await postMessage(user, chat.threadId, 'in the meantime');
-      await chat.connection.untilEnd(runId);
-      await page.reconnect();
-      await page.untilAnswers(2);
-      await expectShown(page, chat, [
-        { role: 'user', content: 'before' },
-        { role: 'assistant', content: 'You said: before' },
-        { role: 'user', content: 'in the meantime' },
-        { role: 'assistant', content: 'You said: in the meantime' },
-      ]);
-    });
-  },
+        await page.disconnect();
+        const runId = await postMessage(chat.user, chat.threadId, 'in the meantime');
+        await chat.connection.untilEnd(runId);
+        await page.reconnect();
+        await page.untilAnswers(2);
+        await expectShown(page, chat, [
+          { role: 'user', content: 'before' },
+          { role: 'assistant', content: 'You said: before' },
+          { role: 'user', content: 'in the meantime' },
+          { role: 'assistant', content: 'You said: in the meantime' },
+        ]);
+        return problemsOfChat(chat);
+      },
+    ),
   testTimeoutMs,
 );

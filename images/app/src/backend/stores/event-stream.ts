@@ -10,37 +10,48 @@ export interface StoredEvent {
   json: string;
 }
 
+/** How long a thread's history outlives its last event. Kept for ever, histories would fill Redis. */
+const keptSeconds = 3_600;
+
 export const streamKey = (threadId: string): string => `events:${threadId}`;
+const counterKey = (threadId: string): string => `seq:${threadId}`;
 
 /**
  * One step in Redis, so that what was published is always in the history too, and both are in the order of
- * `seq`: entry ids are `0-<seq>`, which Redis counts by itself and never gives out twice.
+ * `seq`. The counter outlives the history: a thread's numbers never start again.
  */
 const appendScript = `
-  local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '0-*', 'event', ARGV[1])
-  local seq = string.sub(id, 3)
+  local seq = redis.call('INCR', KEYS[2])
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '0-' .. seq, 'event', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('PUBLISH', KEYS[1], seq .. ' ' .. ARGV[1])
   return seq`;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    appendEvent(key: string, json: string, kept: number): Result<string, Context>;
+    appendEvent(
+      stream: string,
+      counter: string,
+      json: string,
+      keptEvents: number,
+      keptSeconds: number,
+    ): Result<number, Context>;
   }
 }
 
 export function createEventStream(redis: Redis) {
-  redis.defineCommand('appendEvent', { numberOfKeys: 1, lua: appendScript });
+  redis.defineCommand('appendEvent', { numberOfKeys: 2, lua: appendScript });
 
   return {
     /** Adds an event to the thread's history, tells the subscribers and returns its seq. */
-    async append(threadId: string, event: object): Promise<number> {
-      return Number(await redis.appendEvent(streamKey(threadId), JSON.stringify(event), keptEvents));
+    append(threadId: string, event: object): Promise<number> {
+      const keys = [streamKey(threadId), counterKey(threadId)] as const;
+      return redis.appendEvent(...keys, JSON.stringify(event), keptEvents, keptSeconds);
     },
 
     /** 0 for a thread without events. */
     async lastSeq(threadId: string): Promise<number> {
-      const [last] = await redis.xrevrange(streamKey(threadId), '+', '-', 'COUNT', 1);
-      return last === undefined ? 0 : seqOf(last[0]);
+      return Number((await redis.get(counterKey(threadId))) ?? 0);
     },
 
     /** The first `limit` events after `seq`, in order. */

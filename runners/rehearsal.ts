@@ -6,6 +6,7 @@ import { setUp } from '../engine/setup.js';
 import { dockerEngine } from './docker.js';
 import { listenForInterruption } from './interruption.js';
 import { makePlan, type Choices } from './plan.js';
+import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
 import { run } from './run.js';
@@ -32,8 +33,12 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: destroying what is up. Interrupt again to stop waiting for it.');
   });
+  let compiled: Promise<string> | undefined;
+  const program = (): Promise<string> => (compiled ??= compileProgram(checkout, plan.folder));
+  // The loader that the sources need is in NODE_OPTIONS; the compiled program does without.
+  const env = { ...process.env, ...engine.env, NODE_OPTIONS: process.env['NODE_OPTIONS'] };
   const dependencies = {
-    stacks: pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout),
+    stacks: pulumiStacks(engine.pulumi, env, checkout, program),
     engine: dockerEngine(connectDocker(engine.dockerHost)),
     suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']),
   };

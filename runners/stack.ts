@@ -52,8 +52,14 @@ const quotedLines = 40;
  * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own that points to the checkout's
  * program, so that nothing is written into the checkout.
  * @param env the whole environment of the CLI.
+ * @param program says what a stack's project has as `main`.
  */
-export function pulumiStacks(pulumi: string, env: NodeJS.ProcessEnv, checkout: string): StackEngine {
+export function pulumiStacks(
+  pulumi: string,
+  env: NodeJS.ProcessEnv,
+  checkout: string,
+  program: () => Promise<string>,
+): StackEngine {
   const quick = async (args: string[], cwd: string): Promise<string> => {
     const result = await execa(pulumi, [...args, '--non-interactive', '--color', 'never'], {
       cwd,
@@ -81,7 +87,7 @@ export function pulumiStacks(pulumi: string, env: NodeJS.ProcessEnv, checkout: s
         string,
         unknown
       >;
-      await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
+      await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: await program() }));
       const settingsFile = path.join(folder, `Pulumi.${name}.yaml`);
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       await quick(['stack', 'init', name, '--no-select'], folder);

@@ -39,7 +39,9 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   const known = allSuites(parseConfig(settings.config, settings.source), checkout);
   const suites = chooseSuites(known, choices.suites, choices.categories);
   const engine = await setUp({ progress, images: false });
-  const stacks = pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout);
+  const stacks = pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
+    Promise.resolve(checkout),
+  );
   const { endpoints } = await stacks.outputsOf(choices.stack);
   const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
   const interruption = listenForInterruption(() => {

@@ -39,7 +39,9 @@ beforeAll(async () => {
   docker = connectDocker(engine.dockerHost);
   folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-application-'));
   engine.env.PULUMI_BACKEND_URL = `file://${folder}`;
-  stack = await pulumiStacks(engine.pulumi, engine.env, checkout).create({
+  stack = await pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
+    Promise.resolve(checkout),
+  ).create({
     name: `application-test-${process.pid}`,
     folder: path.join(folder, 'stack'),
     settings: { config: { 'rehearsal:profile': 'small' } },

@@ -20,7 +20,7 @@ async function fixture(behaviour: string) {
   const folder = path.join(project, 'runs', 'one');
   const callsFile = path.join(project, 'calls');
   const env = { PATH: process.env['PATH'], PULUMI_FIXTURE: behaviour, PULUMI_FIXTURE_CALLS: callsFile };
-  const stacks = pulumiStacks(cli, env, project);
+  const stacks = pulumiStacks(cli, env, project, () => Promise.resolve(path.join(project, 'program.mjs')));
   const create = (): Promise<Stack> =>
     stacks.create({ name: 'main-abc-one', folder, settings: { config: { 'rehearsal:profile': 'small' } } });
   const calls = async (): Promise<Call[]> =>
@@ -38,7 +38,7 @@ describe('a stack', () => {
     expect(parse(await readFile(path.join(folder, 'Pulumi.yaml'), 'utf8'))).toEqual({
       name: 'rehearsal',
       runtime: 'nodejs',
-      main: `${project}/`,
+      main: path.join(project, 'program.mjs'),
     });
     const settings = path.join(folder, 'Pulumi.main-abc-one.yaml');
     expect(parse(await readFile(settings, 'utf8'))).toEqual({ config: { 'rehearsal:profile': 'small' } });

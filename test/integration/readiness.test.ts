@@ -58,7 +58,7 @@ describe('waitForService', () => {
     const container = await start('exec sleep 60');
     const waiting = wait(container, never);
     const ended = expect(waiting).rejects.toThrow(/its container was removed/);
-    await container.remove({ force: true });
+    await container.remove({ force: true, v: true });
     started.splice(0);
     await ended;
   });

@@ -119,6 +119,14 @@ async function health(): Promise<{ status: number; body: Record<string, unknown>
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
+/** The engine chooses another port whenever a container starts. */
+async function findBackendAgain(): Promise<void> {
+  const { NetworkSettings } = await containerOf('backend').inspect();
+  const address = `127.0.0.1:${NetworkSettings.Ports['8080/tcp']?.[0]?.HostPort ?? ''}`;
+  outputs.endpoints.backendUrl = `http://${address}`;
+  outputs.endpoints.backendWebSocketUrl = `ws://${address}/ws`;
+}
+
 const untilHealthy = (): Promise<unknown> =>
   waitUntil(health, ({ status }) => status === 200, { what: 'the backend is healthy', ...patience });
 
@@ -177,11 +185,13 @@ test('the frontend goes on without the backend, says so, and finds it again', as
   await containerOf('backend').stop();
   expect([await answer('/'), await answer('/health'), await answer('/api/threads')]).toEqual([200, 200, 502]);
   await containerOf('backend').start();
+  await findBackendAgain();
   await waitUntil(
     () => answer('/api/threads'),
     (status) => status === 401,
     { what: 'the backend through the frontend', ...patience },
   );
+  await untilHealthy();
 }, 60_000);
 
 test('no process has a password in its arguments', async () => {

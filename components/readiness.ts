@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import { textOfFrames } from '../engine/container-log.js';
+import { reasonOf } from '../engine/errors.js';
 import { systemClock, waitUntil } from '../engine/wait.js';
 
 /**
@@ -53,7 +54,7 @@ export async function waitForService(args: WaitForServiceArgs): Promise<void> {
     ended.catch(() => undefined);
     answered.catch(() => undefined);
   }
-  throw new Error(`${service} is not ready: ${end ?? messageOf(cause)}\n${await lastLogLines(container)}`, {
+  throw new Error(`${service} is not ready: ${end ?? reasonOf(cause)}\n${await lastLogLines(container)}`, {
     cause,
   });
 }
@@ -130,15 +131,17 @@ async function answersByHttp(
   const published = NetworkSettings.Ports[`${internalPort}/tcp`]?.[0];
   if (published === undefined) throw new Error(`its port ${internalPort} is not published`);
   const url = `http://127.0.0.1:${published.HostPort}${path}`;
+  // A request that hangs must not outlast the deadline.
+  const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
   await waitUntil(
     () =>
-      fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) }).then(
+      fetch(url, { signal: AbortSignal.any([signal, deadline, AbortSignal.timeout(requestTimeoutMs)]) }).then(
         async (response) => {
           await response.body?.cancel();
           return response.ok ? 'ok' : `HTTP ${response.status}`;
         },
         (error: unknown) =>
-          messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error),
+          reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error),
       ),
     (answer) => answer === 'ok',
     {
@@ -155,10 +158,6 @@ async function lastLogLines(container: Docker.Container): Promise<string> {
     const logs = await container.logs({ stdout: true, stderr: true, tail: logLines });
     return `last log lines:\n${textOfFrames(logs).trimEnd() || '(none)'}`;
   } catch (error) {
-    return `no log lines to be had: ${messageOf(error)}`;
+    return `no log lines to be had: ${reasonOf(error)}`;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

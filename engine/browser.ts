@@ -5,7 +5,8 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { isReachable } from './downloads.js';
 import { canInstallPackages, findOnPath, installPackages } from './machine.js';
-import { reasonOf, type Found, type Update } from './pieces.js';
+import { reasonOf } from './errors.js';
+import { type Found, type Update } from './pieces.js';
 
 const downloadSite = 'https://cdn.playwright.dev/';
 const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];

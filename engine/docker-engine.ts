@@ -4,7 +4,8 @@ import path from 'node:path';
 import { adoptDaemon, runningDaemon, startDaemon } from './daemon.js';
 import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
-import { reasonOf, type Found, type Update } from './pieces.js';
+import { reasonOf } from './errors.js';
+import { type Found, type Update } from './pieces.js';
 
 export interface DockerFacts {
   host: string;

@@ -17,7 +17,8 @@ import {
   type LocalBase,
 } from '../images/manifest.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot } from './machine.js';
-import { reasonOf, type Found, type Update } from './pieces.js';
+import { reasonOf } from './errors.js';
+import { type Found, type Update } from './pieces.js';
 import { checkout } from './state.js';
 
 const imageSourceLabel = 'rehearsal.image.source';

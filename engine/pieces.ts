@@ -1,5 +1,6 @@
 import { type ImageName } from '../images/manifest.js';
 import { type Progress } from './progress.js';
+import { reasonOf } from './errors.js';
 
 /** What a run needs from the machine. */
 export type Piece =
@@ -59,5 +60,3 @@ export class Pieces {
     });
   }
 }
-
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

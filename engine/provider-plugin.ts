@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ensureCached } from './cache.js';
 import { isReachable } from './downloads.js';
-import { reasonOf, type Found, type Update } from './pieces.js';
+import { reasonOf } from './errors.js';
+import { type Found, type Update } from './pieces.js';
 import { pulumiSite } from './pulumi-cli.js';
 
 const executable = 'pulumi-resource-docker';

@@ -8,7 +8,8 @@ import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { goBuild, goObstacle } from './go-build.js';
 import { findOnPath } from './machine.js';
-import { reasonOf, type Found, type Update } from './pieces.js';
+import { reasonOf } from './errors.js';
+import { type Found, type Update } from './pieces.js';
 
 const pulumiVersion = '3.259.0';
 /** The last release of the Go module that carries the Node language host. */

@@ -2,8 +2,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
+import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
+import { labelsInState, type StackLabels } from './stack-state.js';
 
 export interface StackRequest {
   name: string;
@@ -21,10 +23,25 @@ export interface Control {
   onLine: (line: string) => void;
 }
 
-/** What the runner needs of Pulumi. */
+/** What a run needs of Pulumi. */
 export interface StackEngine {
   /** Makes an empty stack. When it throws there is nothing to destroy. */
   create(request: StackRequest): Promise<Stack>;
+}
+
+/** Stacks that are there before a command, or after it. */
+export interface StandingStacks {
+  /** A stack that outlives the command, made when it is missing, in a project folder that is there. */
+  open(name: string, project: string, logFolder: string): Promise<Stack>;
+  /**
+   * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes.
+   * @param folder is made for it, and keeps the log.
+   */
+  adopt(name: string, folder: string): Promise<Stack>;
+  /** Names of this project's stacks in the backend. */
+  names(): Promise<string[]>;
+  /** Whose a stack is, by its resources; undefined when none of them says so. */
+  labelsOf(name: string): Promise<StackLabels | undefined>;
   /** The outputs of a stack that somebody else made, in the checkout. */
   outputsOf(stackName: string): Promise<Outputs>;
 }
@@ -59,7 +76,7 @@ export function pulumiStacks(
   env: NodeJS.ProcessEnv,
   checkout: string,
   program: () => Promise<string>,
-): StackEngine {
+): StackEngine & StandingStacks {
   const quick = async (args: string[], cwd: string): Promise<string> => {
     const result = await execa(pulumi, [...args, '--non-interactive', '--color', 'never'], {
       cwd,
@@ -79,57 +96,80 @@ export function pulumiStacks(
     return parseOutputs(text, stackName);
   };
 
+  const stackIn = (name: string, folder: string, logFolder: string): Stack => {
+    let lockLeft = false;
+    const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
+      const logFile = path.join(logFolder, `${verb}.log`);
+      const result = await runProgram({
+        command: pulumi,
+        args: [
+          verb,
+          ...['--stack', name, '--yes', '--skip-preview', '--suppress-outputs'],
+          ...['--non-interactive', '--color', 'never', ...args],
+        ],
+        cwd: folder,
+        env,
+        logFile,
+        graceMs,
+        ...control,
+      });
+      lockLeft = result.killed;
+      if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
+      throw new StackError(
+        `${describeExit(`pulumi ${verb}`, result.status)}\n${diagnosticsOf(logFile)}`.trimEnd(),
+      );
+    };
+    return {
+      destroyCommand: `npm run rehearsal -- down --stack ${name}`,
+      async up(control) {
+        await operation('up', [], control);
+        return outputs(name, folder);
+      },
+      async destroy(control) {
+        // Only a command of ours that had to be killed leaves a lock that we know to be dead.
+        if (lockLeft) await quick(['cancel', name, '--yes'], folder);
+        await operation('destroy', ['--remove'], control);
+      },
+    };
+  };
+
+  const makeProject = async (folder: string, main: string): Promise<void> => {
+    await mkdir(folder, { recursive: true });
+    const text = await readFile(path.join(checkout, 'Pulumi.yaml'), 'utf8');
+    const project = parse(text) as Record<string, unknown>;
+    await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main }));
+  };
+
   return {
     outputsOf: (stackName) => outputs(stackName, checkout),
     async create({ name, folder, settings }) {
-      await mkdir(folder, { recursive: true });
-      const project = parse(await readFile(path.join(checkout, 'Pulumi.yaml'), 'utf8')) as Record<
-        string,
-        unknown
-      >;
-      await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: await program() }));
+      await makeProject(folder, await program());
       const settingsFile = path.join(folder, `Pulumi.${name}.yaml`);
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       await quick(['stack', 'init', name, '--no-select'], folder);
-
-      let lockLeft = false;
-      const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
-        const logFile = path.join(folder, `${verb}.log`);
-        const result = await runProgram({
-          command: pulumi,
-          args: [
-            verb,
-            ...['--stack', name, '--yes', '--skip-preview', '--suppress-outputs'],
-            ...['--non-interactive', '--color', 'never', ...args],
-          ],
-          cwd: folder,
-          env,
-          logFile,
-          graceMs,
-          ...control,
-        });
-        lockLeft = result.killed;
-        if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
-        throw new StackError(
-          `${describeExit(`pulumi ${verb}`, result.status)}\n${diagnosticsOf(logFile)}`.trimEnd(),
-        );
-      };
-
-      return {
-        destroyCommand: `npm run pulumi -- destroy --cwd ${path.relative(checkout, folder)} --stack ${name} --remove --yes`,
-        async up(control) {
-          await operation('up', [], control);
-          return outputs(name, folder);
-        },
-        async destroy(control) {
-          // The stack is this run's alone and its only user is dead: nobody else's lock can be broken.
-          if (lockLeft) await quick(['cancel', name, '--yes'], folder);
-          await operation('destroy', ['--remove'], control);
-        },
-      };
+      return stackIn(name, folder, folder);
+    },
+    async open(name, project, logFolder) {
+      await mkdir(logFolder, { recursive: true });
+      await quick(['stack', 'select', name, '--create'], project);
+      return stackIn(name, project, logFolder);
+    },
+    async adopt(name, folder) {
+      await makeProject(folder, `${checkout}/`);
+      return stackIn(name, folder, folder);
+    },
+    async names() {
+      const listed = await quick(['stack', 'ls', '--json'], checkout);
+      return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
+    },
+    async labelsOf(name) {
+      return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
     },
   };
 }
+
+/** A backend in the cloud puts the organisation and a slash before the name. */
+const stackListSchema = z.array(z.object({ name: z.string() }));
 
 function parseOutputs(text: string, stackName: string): Outputs {
   const found = JSON.parse(text) as object;

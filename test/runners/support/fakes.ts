@@ -98,7 +98,6 @@ export function fakeStacks(
   const requests: StackRequest[] = [];
   return {
     requests,
-    outputsOf: () => Promise.resolve(outputs),
     create(request) {
       requests.push(request);
       const suite = path.basename(request.folder);

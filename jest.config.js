@@ -25,6 +25,7 @@ export default {
     project('engine'),
     project('runners'),
     project('integration'),
+    project('faults'),
     project('critical'),
   ],
 };

@@ -17,7 +17,7 @@ import { terminalReport } from '../runners/report/terminal.js';
 import { countsOf, type Counts } from './helpers/jest-counts.js';
 
 /** Tests that start environments take turns: side by side they would fight for memory and CPU. */
-const inTurns = ['integration'];
+const inTurns = ['integration', 'faults'];
 const sideBySide = ['components', 'engine', 'runners'];
 const critical = 'critical';
 

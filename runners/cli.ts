@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import ms from 'ms';
 import { profileNames } from '../components/services.js';
 import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
@@ -6,6 +7,8 @@ import { messageOf } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { rehearse } from './rehearsal.js';
 import { terminalReport } from './report/terminal.js';
+import { bringUp, type UpChoices } from './standing.js';
+import { takeDown } from './take-down.js';
 import { testAgainst } from './test-against.js';
 
 const mostUsers = 1000;
@@ -17,6 +20,23 @@ function parseUsers(value: string): number {
   const users = Number(value);
   if (Number.isInteger(users) && users >= 1 && users <= mostUsers) return users;
   throw new InvalidArgumentError(`allowed is a whole number from 1 to ${String(mostUsers)}`);
+}
+
+/** What Pulumi takes, as long as labels and file names can be. */
+function parseNewStack(value: string): string {
+  if (/^[A-Za-z0-9][\w.-]{0,62}$/.test(value)) return value;
+  throw new InvalidArgumentError(
+    'allowed are letters, digits, dots, dashes and underscores, a letter or digit first, at most 63',
+  );
+}
+
+const longestTtlMinutes = 7 * 24 * 60;
+
+function parseTtlMinutes(value: string): number {
+  // A bare number would be milliseconds, which nobody means here; what isn't a time has no number.
+  const minutes = /[a-z]$/i.test(value) ? ms(value as ms.StringValue) / 60_000 : Number.NaN;
+  if (Number.isInteger(minutes) && minutes >= 1 && minutes <= longestTtlMinutes) return minutes;
+  throw new InvalidArgumentError('allowed is a time in whole minutes from 1m to 7d, such as 90m or 4h');
 }
 
 interface SuiteOptions {
@@ -52,13 +72,39 @@ withSuiteOptions(program.command('run'))
     if (abandoned) process.exit();
   });
 
+program
+  .command('up')
+  .description('bring up an environment that stays up, for suites later and for a look')
+  .requiredOption(
+    '--stack <name>',
+    'its name; Pulumi.<name>.yaml has its settings, if there is one',
+    parseNewStack,
+  )
+  .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
+  .option('--ttl <time>', 'how long it is to live, such as 4h', parseTtlMinutes)
+  .action(async ({ ttl, ...choices }: UpChoices & { ttl?: number }) => {
+    const wanted = { ...choices, ...(ttl === undefined ? {} : { ttlMinutes: ttl }) };
+    process.exitCode = await bringUp(wanted, checkout, terminalProgress());
+  });
+
 withSuiteOptions(program.command('test'))
   .description('run suites against an environment that is up and stays up')
-  .requiredOption('--stack <name>', 'the environment: a stack made by npm run pulumi -- up')
+  .requiredOption('--stack <name>', 'the environment: a stack that is up')
   .action(async (options: SuiteOptions & { stack: string }) => {
     const { suite, category, ...choices } = options;
     const wanted = { ...choices, suites: suite, categories: category };
     process.exitCode = await testAgainst(wanted, checkout, terminalProgress());
+  });
+
+program
+  .command('down')
+  .description('destroy an environment that was brought up or kept, or all of a branch')
+  .option('--stack <name>', 'this one')
+  .option('--branch <name>', 'every one that runs of this branch left, and one with its name')
+  .action(async ({ stack, branch }: { stack?: string; branch?: string }, command: Command) => {
+    if ((stack === undefined) === (branch === undefined)) command.error('give either --stack or --branch');
+    const choice = stack === undefined ? { branch: branch ?? '' } : { stack };
+    process.exitCode = await takeDown(choice, checkout, terminalProgress());
   });
 
 function exitCodeHelp(): string {

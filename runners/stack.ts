@@ -15,6 +15,15 @@ export interface StackRequest {
   settings: Record<string, unknown>;
 }
 
+export interface StandingStackRequest {
+  name: string;
+  /** Folder of the project and of the stack's settings. */
+  project: string;
+  logFolder: string;
+  /** Settings to keep with the others of the stack, by key. No secrets: they are in the process list. */
+  config: Readonly<Record<string, string>>;
+}
+
 export interface Control {
   timeoutMs: number;
   /** Ends the operation early, in order. */
@@ -31,8 +40,8 @@ export interface StackEngine {
 
 /** Stacks that are there before a command, or after it. */
 export interface StandingStacks {
-  /** A stack that outlives the command, made when it is missing, in a project folder that is there. */
-  open(name: string, project: string, logFolder: string): Promise<Stack>;
+  /** A stack that outlives the command, made when it is missing. */
+  open(request: StandingStackRequest): Promise<Stack>;
   /**
    * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes.
    * @param folder is made for it, and keeps the log.
@@ -149,9 +158,11 @@ export function pulumiStacks(
       await quick(['stack', 'init', name, '--no-select'], folder);
       return stackIn(name, folder, folder);
     },
-    async open(name, project, logFolder) {
+    async open({ name, project, logFolder, config }) {
       await mkdir(logFolder, { recursive: true });
       await quick(['stack', 'select', name, '--create'], project);
+      const pairs = Object.entries(config).flatMap(([key, value]) => ['--plaintext', `${key}=${value}`]);
+      if (pairs.length > 0) await quick(['config', 'set-all', '--stack', name, ...pairs], project);
       return stackIn(name, project, logFolder);
     },
     async adopt(name, folder) {

@@ -63,6 +63,15 @@ async function stacksIn(state: string): Promise<string[]> {
   return files.filter((file) => file.endsWith('.json'));
 }
 
+/** A script of package.json as people type it in the checkout. */
+export const npmRun = (script: string, args: string[], env: Record<string, string> = {}) =>
+  execa('npm', ['run', '--silent', script, '--', ...args], {
+    cwd: checkout,
+    env,
+    stdin: 'ignore',
+    reject: false,
+  });
+
 /** The folder that a run names at its end. */
 export function artifactsOf({ stdout }: CliResult): string {
   const folder = /^Artifacts: (.+)$/m.exec(stdout)?.[1];

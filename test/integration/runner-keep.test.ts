@@ -8,13 +8,9 @@ import { checkout } from '../../engine/state.js';
 import { dockerEngine } from '../../runners/docker.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { runRecordSchema } from '../../runners/report/record.js';
-import { artifactsOf, runCli } from '../helpers/cli.js';
+import { artifactsOf, npmRun, runCli } from '../helpers/cli.js';
 
 const timeoutMs = 10 * 60_000;
-
-/** As people type it in the checkout, with the project's own state. */
-const inCheckout = (script: string, args: string[]) =>
-  execa('npm', ['run', '--silent', script, '--', ...args], { cwd: checkout, stdin: 'ignore', reject: false });
 
 describe('an environment kept after a failure', () => {
   test(
@@ -35,14 +31,8 @@ describe('an environment kept after a failure', () => {
       expect(outcome).toMatchObject({ kind: 'failed' });
       expect(result.stdout).toContain(`Destroy it: ${destruction.command}`);
 
-      const test = await inCheckout('rehearsal', [
-        'test',
-        '--stack',
-        stack,
-        '--suite',
-        'websocket-agent-events',
-      ]);
-      const unknown = await inCheckout('rehearsal', ['test', '--stack', stack, '--suite', 'nope']);
+      const test = await npmRun('rehearsal', ['test', '--stack', stack, '--suite', 'websocket-agent-events']);
+      const unknown = await npmRun('rehearsal', ['test', '--stack', stack, '--suite', 'nope']);
       const destroyed = await execa(destruction.command, { shell: true, cwd: checkout, reject: false });
 
       expect(test.stderr).toContain('websocket-agent-events: 3 tests passed');
@@ -53,6 +43,7 @@ describe('an environment kept after a failure', () => {
       expect(unknown.stderr).toContain('--suite nope: there is no such suite');
       expect(unknown.exitCode).toBe(exitCodes.error);
       expect(destroyed.exitCode).toBe(0);
+      expect(existsSync(path.join(artifactsOf(result), suite, 'environment.json'))).toBe(false);
       const engine = dockerEngine(connectDocker(resolveDockerHost()));
       expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
     },

@@ -1,0 +1,93 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ConfigError } from '../components/config.js';
+import { connectDocker } from '../engine/docker.js';
+import type { Progress } from '../engine/progress.js';
+import { setUp } from '../engine/setup.js';
+import { dockerEngine, type ContainerEngine } from './docker.js';
+import { messageOf } from './errors.js';
+import { exitCodes } from './exit-codes.js';
+import { listenForInterruption } from './interruption.js';
+import { slugOf } from './names.js';
+import { environmentFileName, runsFolder } from './plan.js';
+import { pulumiStacks, type StandingStacks } from './stack.js';
+
+/** Which stacks: one by its name, or all of a branch. */
+export type DownChoice = { stack: string } | { branch: string };
+
+const destroyTimeoutMs = 5 * 60_000;
+
+/**
+ * Destroys stacks, whoever made them and whether or not their folders are still there.
+ * @returns the exit code.
+ * @throws ConfigError when there is no such stack, or the set-up's error: nothing was destroyed then.
+ */
+export async function takeDown(choice: DownChoice, checkout: string, progress: Progress): Promise<number> {
+  const environment = await setUp({ progress, images: false });
+  const engine = dockerEngine(connectDocker(environment.dockerHost));
+  const stacks = pulumiStacks(environment.pulumi, { ...process.env, ...environment.env }, checkout, () =>
+    Promise.resolve(checkout),
+  );
+  const names = await chooseStacks(choice, stacks);
+  if (names.length === 0) progress.note('There is no stack of this branch.');
+  const { stop } = listenForInterruption(() => {
+    progress.note('Interrupted: Pulumi ends what it has begun.');
+  });
+  let failed = false;
+  for (const name of names) {
+    if (stop.aborted) return exitCodes.interrupted;
+    const step = progress.step(`stack ${name}`);
+    const onLine = (line: string): void => {
+      step.update(line);
+    };
+    try {
+      await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
+      step.done('destroyed');
+    } catch (error) {
+      failed = true;
+      step.fail(messageOf(error));
+    }
+  }
+  if (stop.aborted) return exitCodes.interrupted;
+  return failed ? exitCodes.leak : exitCodes.go;
+}
+
+async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise<string[]> {
+  const all = await stacks.names();
+  if ('stack' in choice) {
+    if (all.includes(choice.stack)) return [choice.stack];
+    const known = all.length === 0 ? 'there is none at all' : `there are ${all.join(', ')}`;
+    throw new ConfigError([`--stack ${choice.stack}: there is no such stack; ${known}`], 'the command line');
+  }
+  const slug = slugOf(choice.branch);
+  const chosen: string[] = [];
+  for (const name of all) {
+    // One branch's slug may begin like another's: whose a run's stack is only its resources tell for sure.
+    const ofBranch = name.startsWith(`${slug}-`) && (await stacks.labelsOf(name))?.branch === slug;
+    if (name === slug || ofBranch) chosen.push(name);
+  }
+  return chosen;
+}
+
+interface Removal {
+  name: string;
+  stacks: StandingStacks;
+  engine: ContainerEngine;
+  checkout: string;
+  signal: AbortSignal;
+  onLine: (line: string) => void;
+}
+
+async function destroyOne({ name, stacks, engine, checkout, signal, onLine }: Removal): Promise<void> {
+  const labels = await stacks.labelsOf(name);
+  const folder = path.join(checkout, '.rehearsal', 'down', name);
+  const stack = await stacks.adopt(name, folder);
+  await stack.destroy({ timeoutMs: destroyTimeoutMs, signal, onLine });
+  await rm(folder, { recursive: true });
+  if (labels === undefined) return;
+  const { run, suite } = labels;
+  await rm(path.join(checkout, runsFolder, run, suite, environmentFileName), { force: true });
+  const leftovers = await engine.leftovers({ runId: run, suite });
+  if (leftovers.length === 0) return;
+  throw new Error(`left over: ${leftovers.map(({ kind, name: left }) => `${kind} ${left}`).join(', ')}`);
+}

@@ -1,11 +1,10 @@
-import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import { textOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
-import { parseJson } from './json.js';
-import type { ContainerEvent, ContainerState } from './oom.js';
+import { watchEvents, type EventWatch } from './event-watch.js';
+import type { ContainerState } from './oom.js';
 import type { Leftover, RunRecord } from './report/record.js';
 import { sampleMemory, type MemoryWatch, type SampledContainer } from './memory.js';
 
@@ -21,11 +20,6 @@ export interface ContainerReport {
   inspect: Docker.ContainerInspectInfo;
   /** The last lines of stdout and stderr, with their times. */
   log: string;
-}
-
-export interface EventWatch {
-  /** Ends the watch. `brokenOff` says why events may be missing. */
-  stop(): { events: ContainerEvent[]; brokenOff?: string };
 }
 
 /** What the runner needs of the Docker Engine, Pulumi's work apart. */
@@ -44,12 +38,6 @@ const infoSchema = z.object({
   CgroupVersion: z.string().default('1'),
   NCPU: z.int(),
   MemTotal: z.number(),
-});
-
-const eventSchema = z.object({
-  Action: z.enum(['oom', 'die']),
-  timeNano: z.number(),
-  Actor: z.object({ Attributes: z.record(z.string(), z.string()) }),
 });
 
 const logLines = 2_000;
@@ -96,46 +84,6 @@ async function leftoversOf(docker: Docker, scope: Scope): Promise<Leftover[]> {
     ...volumes.Volumes.map(({ Name }) => ({ kind: 'volume' as const, name: Name })),
     ...networks.map(({ Name }) => ({ kind: 'network' as const, name: Name })),
   ];
-}
-
-async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
-  const stream = (await docker.getEvents({
-    filters: { type: ['container'], event: ['oom', 'die'], label: labelFilter(scope) },
-  })) as NodeJS.ReadableStream & { destroy(): void };
-  const events: ContainerEvent[] = [];
-  let stopped = false;
-  let brokenOff: string | undefined;
-  const onEnd = (reason: string): void => {
-    if (!stopped) brokenOff ??= reason;
-  };
-  stream.on('error', (error: Error) => {
-    onEnd(`the engine's events broke off: ${error.message}`);
-  });
-  stream.on('end', () => {
-    onEnd("the engine's events broke off");
-  });
-  createInterface({ input: stream }).on('line', (line) => {
-    const parsed = eventSchema.safeParse(parseJson(line));
-    if (!parsed.success) {
-      onEnd(`an event of the engine can't be read: ${line}`);
-      return;
-    }
-    const { Action, timeNano, Actor } = parsed.data;
-    const exitCode = Actor.Attributes['exitCode'];
-    events.push({
-      service: Actor.Attributes[labelKeys.service] ?? '',
-      action: Action,
-      atMs: timeNano / 1e6,
-      ...(exitCode === undefined ? {} : { exitCode: Number(exitCode) }),
-    });
-  });
-  return {
-    stop() {
-      stopped = true;
-      stream.destroy();
-      return { events, ...(brokenOff === undefined ? {} : { brokenOff }) };
-    },
-  };
 }
 
 async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[]> {

@@ -2,8 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { serviceNames } from '../components/services.js';
 import type { Outputs } from '../components/outputs.js';
-import type { ContainerEngine, ContainerReport, EventWatch, Scope } from './docker.js';
+import type { ContainerEngine, ContainerReport, Scope } from './docker.js';
 import { messageOf } from './errors.js';
+import type { EventWatch } from './event-watch.js';
+import { findFullDisks, inOrder, type ServiceLog } from './faults.js';
 import { findCrashes } from './oom.js';
 import { redact, redactFile, secretsOfEndpoints, secretsOfVariables } from './redact.js';
 import type { Crash, Measured } from './report/record.js';
@@ -17,7 +19,10 @@ interface Source {
 }
 
 interface Evidence {
+  /** In the order of time. */
   crashes: Measured<Crash[]>;
+  /** Of every container that could be asked. Passwords are in them. */
+  logs: ServiceLog[];
   /** What couldn't be had, in words. */
   problems: string[];
   /** The passwords of the environment, as far as they are known. */
@@ -50,8 +55,11 @@ export async function collectEvidence(
   } catch (error) {
     problems.push(`the evidence can't be saved: ${messageOf(error)}`);
   }
-  return { crashes: crashesOf(events, reports, outputs), problems, secrets };
+  return { crashes: crashesOf(events, reports, outputs), logs: logsOf(reports ?? []), problems, secrets };
 }
+
+const logsOf = (reports: readonly ContainerReport[]): ServiceLog[] =>
+  reports.map(({ state: { service }, log }) => ({ service, log }));
 
 function crashesOf(
   watch: EventWatch,
@@ -63,8 +71,9 @@ function crashesOf(
   if (reports === undefined) return { measured: false, reason: "the containers can't be inspected" };
   const states = reports.map(({ state }) => state);
   // Before everything is up, a service that isn't there yet hasn't crashed.
-  const expected = outputs === undefined ? states.map(({ service }) => service) : serviceNames;
-  return { measured: true, value: findCrashes(events, states, expected) };
+  const seen = [...states, ...events].map(({ service }) => service);
+  const crashes = findCrashes(events, states, outputs === undefined ? [...new Set(seen)] : serviceNames);
+  return { measured: true, value: inOrder([...crashes, ...findFullDisks(logsOf(reports))]) };
 }
 
 async function save(

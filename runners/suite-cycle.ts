@@ -4,9 +4,11 @@ import { configNamespace } from '../components/config.js';
 import { serviceNames } from '../components/services.js';
 import type { Outputs } from '../components/outputs.js';
 import type { Progress } from '../engine/progress.js';
-import type { ContainerEngine, EventWatch, Scope } from './docker.js';
+import type { ContainerEngine, Scope } from './docker.js';
 import { messageOf } from './errors.js';
+import type { EventWatch } from './event-watch.js';
 import { collectEvidence } from './evidence.js';
+import { outcomeOfFault } from './faults.js';
 import type { MemoryWatch } from './memory.js';
 import { stackName } from './names.js';
 import { phasesOf, type Durations, type RunPhase } from './phases.js';
@@ -83,15 +85,19 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   try {
     outcome = await runSuite(turn, context);
   } catch (error) {
-    outcome = interruption.stop.aborted
-      ? { kind: 'interrupted', phase: live.phase }
-      : { kind: 'errored', phase: live.phase, message: messageOf(error) };
+    outcome = outcomeOfError(error, live, interruption.stop);
   }
+  // What happens to the environment from here on is in the record, but the suite has ended without it.
+  const faulty = live.events?.fault.aborted === true;
   const memory = (await live.memory?.stop()) ?? { measured: false, reason: notUp };
   const evidence =
     live.events === undefined
-      ? { crashes: { measured: false as const, reason: notUp }, problems: [], secrets: [] }
+      ? { crashes: { measured: false as const, reason: notUp }, logs: [], problems: [], secrets: [] }
       : await collectEvidence(engine, live.events, { ...turn, outputs: live.outputs });
+  // Only now all is known: the engine may tell of an OOM kill after the end that it led to.
+  if (faulty && evidence.crashes.measured) {
+    outcome = outcomeOfFault(live.phase, evidence.crashes.value, evidence.logs) ?? outcome;
+  }
   const destruction = await destroy(turn, outcome, context);
   const record: SuiteRecord = {
     name: suite.name,
@@ -112,15 +118,23 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   return redactDeep(record, evidence.secrets);
 }
 
+/** A fault of the environment or an interruption explains whatever else went wrong by it. */
+function outcomeOfError(error: unknown, { phase, events }: Live, stop: AbortSignal): Outcome {
+  if (events?.fault.aborted === true) {
+    return { kind: 'errored', phase, message: messageOf(events.fault.reason) };
+  }
+  if (stop.aborted) return { kind: 'interrupted', phase };
+  return { kind: 'errored', phase, message: messageOf(error) };
+}
+
 const notUp = 'the environment did not come up';
 
 async function runSuite(
   { suite, stackName: name, folder, scope, inPhase, live }: Turn,
   { plan, stacks, engine, suites, interruption }: CycleContext,
 ): Promise<Outcome> {
-  const { stop: signal } = interruption;
   await mkdir(folder, { recursive: true });
-  signal.throwIfAborted();
+  interruption.stop.throwIfAborted();
   const settings = {
     ...plan.settings.encryption,
     config: {
@@ -133,6 +147,8 @@ async function runSuite(
 
   live.phase = 'up';
   live.events = await engine.watchEvents(scope);
+  const { fault } = live.events;
+  const signal = AbortSignal.any([interruption.stop, fault]);
   live.outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs: upTimeoutMs, signal, onLine }));
 
   live.phase = 'prepare';
@@ -145,13 +161,20 @@ async function runSuite(
   });
   live.memory = engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'));
 
+  fault.throwIfAborted();
+
   live.phase = 'suite';
-  live.run = await inPhase(
+  const run = await inPhase(
     'suiteMs',
-    (onLine) => suites.run({ suite, environmentFile, folder, users: plan.users, signal, onLine }),
-    (run) => explain(judge(run), [])[0],
+    async (onLine) => {
+      live.run = await suites.run({ suite, environmentFile, folder, users: plan.users, signal, onLine });
+      // However the suite ended: it no longer had the environment that it was promised.
+      fault.throwIfAborted();
+      return live.run;
+    },
+    (ended) => explain(judge(ended), [])[0],
   );
-  return judge(live.run);
+  return judge(run);
 }
 
 async function destroy(

@@ -69,12 +69,13 @@ const memorySchema = z.strictObject({
 });
 export type Memory = z.infer<typeof memorySchema>;
 
+/** A fault of the environment: something that befell a service while a suite had it. */
 const crashSchema = z.strictObject({
   service: z.string(),
-  kind: z.enum(['oom', 'exit', 'gone']),
+  kind: z.enum(['oom', 'exit', 'killed', 'gone', 'paused', 'unhealthy', 'cut off', 'disk full']),
   exitCode: z.int().optional(),
   at: isoDate.optional(),
-  /** The engine's event or state that says so. */
+  /** The engine's event or state, or the line of the service's log, that says so. */
   evidence: z.string(),
 });
 export type Crash = z.infer<typeof crashSchema>;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findCrashes, type ContainerEvent, type ContainerState } from '../../runners/oom.js';
+import { endsSuite, findCrashes, type ContainerEvent, type ContainerState } from '../../runners/oom.js';
 
 const running = (service: string): ContainerState => ({
   service,
@@ -7,12 +7,10 @@ const running = (service: string): ContainerState => ({
   oomKilled: false,
   exitCode: 0,
 });
-const event = (action: ContainerEvent['action'], exitCode?: number): ContainerEvent => ({
-  service: 'backend',
-  action,
-  atMs: Date.UTC(2026, 0, 1),
-  ...(exitCode === undefined ? {} : { exitCode }),
-});
+const atMs = Date.UTC(2026, 0, 1);
+const oom: ContainerEvent = { service: 'backend', action: 'oom', atMs };
+const die = (exitCode: number): ContainerEvent => ({ service: 'backend', action: 'die', exitCode, atMs });
+const kill: ContainerEvent = { service: 'backend', action: 'kill', signal: '9', atMs };
 const at = '2026-01-01T00:00:00.000Z';
 const expected = ['backend', 'redis'];
 
@@ -23,7 +21,7 @@ describe('crashes', () => {
 
   test('know an OOM kill of the main process', () => {
     const dead = { service: 'backend', running: false, oomKilled: true, exitCode: 137 };
-    expect(findCrashes([event('oom'), event('die', 137)], [dead, running('redis')], expected)).toEqual([
+    expect(findCrashes([oom, die(137)], [dead, running('redis')], expected)).toEqual([
       {
         service: 'backend',
         kind: 'oom',
@@ -35,7 +33,7 @@ describe('crashes', () => {
   });
 
   test('know an OOM kill of a child, although the container runs on', () => {
-    expect(findCrashes([event('oom')], [running('backend'), running('redis')], expected)).toEqual([
+    expect(findCrashes([oom], [running('backend'), running('redis')], expected)).toEqual([
       { service: 'backend', kind: 'oom', at, evidence: 'the engine reported an OOM kill in it' },
     ]);
   });
@@ -49,13 +47,13 @@ describe('crashes', () => {
 
   test('call exit code 137 without an OOM kill an exit', () => {
     const dead = { service: 'backend', running: false, oomKilled: false, exitCode: 137 };
-    expect(findCrashes([event('die', 137)], [dead, running('redis')], expected)).toEqual([
+    expect(findCrashes([die(137)], [dead, running('redis')], expected)).toEqual([
       { service: 'backend', kind: 'exit', exitCode: 137, at, evidence: 'it ended with exit code 137' },
     ]);
   });
 
   test('count an end with exit code 0, and one that was followed by a new start', () => {
-    expect(findCrashes([event('die', 0)], [running('backend'), running('redis')], expected)).toMatchObject([
+    expect(findCrashes([die(0)], [running('backend'), running('redis')], expected)).toMatchObject([
       { service: 'backend', kind: 'exit', exitCode: 0 },
     ]);
   });
@@ -64,5 +62,53 @@ describe('crashes', () => {
     expect(findCrashes([], [running('backend')], expected)).toEqual([
       { service: 'redis', kind: 'gone', evidence: 'its container is no longer there' },
     ]);
+  });
+
+  test('tell an end by a signal through the engine from an end of its own', () => {
+    const dead = { service: 'backend', running: false, oomKilled: false, exitCode: 137 };
+    expect(findCrashes([kill, die(137)], [dead, running('redis')], expected)).toEqual([
+      {
+        service: 'backend',
+        kind: 'killed',
+        exitCode: 137,
+        at,
+        evidence: 'signal 9 was sent to it through the engine, it ended with exit code 137',
+      },
+    ]);
+  });
+
+  test('do not count a signal that a service survives', () => {
+    expect(findCrashes([kill], [running('backend'), running('redis')], expected)).toEqual([]);
+  });
+
+  test.each([
+    ['pause', 'paused', 'it was paused'],
+    ['unhealthy', 'unhealthy', 'its health check failed too often'],
+    ['cut off', 'cut off', 'it was taken off its network'],
+  ] as const)('know a service that lives on after "%s"', (action, kind, evidence) => {
+    const event: ContainerEvent = { service: 'redis', action, atMs };
+    expect(findCrashes([event, event], [running('backend'), running('redis')], expected)).toEqual([
+      { service: 'redis', kind, at, evidence },
+    ]);
+  });
+
+  test('name everything that befell one service', () => {
+    const paused: ContainerEvent = { service: 'backend', action: 'pause', atMs };
+    const kinds = findCrashes([paused, die(1)], [running('redis')], expected).map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual(['exit', 'paused']);
+  });
+});
+
+describe('a suite is ended', () => {
+  test.each(['pause', 'unhealthy', 'cut off'] as const)('by "%s"', (action) => {
+    expect(endsSuite({ service: 'redis', action, atMs })).toBe(true);
+  });
+
+  test("by a service's end", () => {
+    expect(endsSuite(die(0))).toBe(true);
+  });
+
+  test('not by an OOM kill alone, which may be of a child, nor by a signal alone', () => {
+    expect([oom, kill].map(endsSuite)).toEqual([false, false]);
   });
 });

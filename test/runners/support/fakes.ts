@@ -5,6 +5,8 @@ import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { serviceNames } from '../../../components/services.js';
 import type { Outputs } from '../../../components/outputs.js';
 import type { ContainerEngine, ContainerReport } from '../../../runners/docker.js';
+import type { EventWatch } from '../../../runners/event-watch.js';
+import type { ContainerEvent } from '../../../runners/oom.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
 import type { SuiteRun, SuiteRunner } from '../../../runners/suite-runner.js';
@@ -131,6 +133,14 @@ function reportOf(service: string): ContainerReport {
   };
 }
 
+/** A watch that sees what it is told, and ends the suite when it is told so. */
+export function fakeWatch(
+  events: ContainerEvent[] = [],
+  fault: AbortSignal = new AbortController().signal,
+): EventWatch {
+  return { fault, stop: () => ({ events }) };
+}
+
 export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEngine {
   return {
     host: () =>
@@ -142,7 +152,7 @@ export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEng
         cpus: 2,
         memoryMb: 24_000,
       }),
-    watchEvents: () => Promise.resolve({ stop: () => ({ events: [] }) }),
+    watchEvents: () => Promise.resolve(fakeWatch()),
     sampleMemory: () => ({
       stop: () =>
         Promise.resolve({ measured: true, value: { sampleCount: 1, peakMb: 500, gaps: [], services: {} } }),

@@ -1,0 +1,110 @@
+import { createInterface } from 'node:readline';
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import { labelKeys } from '../components/labels.js';
+import { withDeadline } from './deadline.js';
+import type { Scope } from './docker.js';
+import { parseJson } from './json.js';
+import { describeEvent, endsSuite, type ContainerEvent } from './oom.js';
+
+export interface EventWatch {
+  /** Aborts at the first event after which the environment isn't one any more; the reason names it. */
+  readonly fault: AbortSignal;
+  /** Ends the watch. `brokenOff` says why events may be missing. */
+  stop(): { events: ContainerEvent[]; brokenOff?: string };
+}
+
+/** `disconnect` is the network's, all others are the container's. */
+const watchedActions = ['create', 'oom', 'kill', 'die', 'pause', 'health_status', 'disconnect'];
+const inspectDeadlineMs = 5_000;
+
+const eventSchema = z.object({
+  Action: z.string(),
+  timeNano: z.number(),
+  Actor: z.object({ ID: z.string(), Attributes: z.record(z.string(), z.string()) }),
+});
+type EngineEvent = z.infer<typeof eventSchema>;
+
+/** Watches the containers of the scope from their creation on: begin before there are any. */
+export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWatch> {
+  // By type and not by label: a network's events have no labels, and one stream keeps the order.
+  const stream = (await docker.getEvents({
+    filters: { type: ['container', 'network'], event: watchedActions },
+  })) as NodeJS.ReadableStream & { destroy(): void };
+  const fault = new AbortController();
+  const events: ContainerEvent[] = [];
+  /** Services by their containers' ids. */
+  const services = new Map<string, string>();
+  let stopped = false;
+  let brokenOff: string | undefined;
+
+  const onEnd = (reason: string): void => {
+    if (!stopped) brokenOff ??= reason;
+  };
+  const add = (event: ContainerEvent): void => {
+    if (stopped) return;
+    events.push(event);
+    if (endsSuite(event)) fault.abort(new Error(describeEvent(event)));
+  };
+  const take = ({ Action, timeNano, Actor: { ID, Attributes } }: EngineEvent): void => {
+    if (Action === 'create' && isOf(scope, Attributes)) {
+      services.set(ID, Attributes[labelKeys.service] ?? '');
+    }
+    const containerId = Action === 'disconnect' ? (Attributes['container'] ?? '') : ID;
+    const service = services.get(containerId);
+    if (service === undefined) return;
+    const event = { service, atMs: timeNano / 1e6 };
+    switch (Action) {
+      case 'oom':
+      case 'pause':
+        add({ ...event, action: Action });
+        break;
+      case 'kill':
+        add({ ...event, action: 'kill', signal: Attributes['signal'] ?? 'unknown' });
+        break;
+      case 'die':
+        add({ ...event, action: 'die', exitCode: Number(Attributes['exitCode']) });
+        break;
+      case 'health_status: unhealthy':
+        add({ ...event, action: 'unhealthy' });
+        break;
+      case 'disconnect':
+        void isCutOff(docker.getContainer(containerId), Attributes['name'] ?? '').then((cutOff) => {
+          if (cutOff) add({ ...event, action: 'cut off' });
+        });
+    }
+  };
+
+  stream.on('error', (error: Error) => {
+    onEnd(`the engine's events broke off: ${error.message}`);
+  });
+  stream.on('end', () => {
+    onEnd("the engine's events broke off");
+  });
+  createInterface({ input: stream }).on('line', (line) => {
+    const parsed = eventSchema.safeParse(parseJson(line));
+    if (parsed.success) take(parsed.data);
+    else onEnd(`an event of the engine can't be read: ${line}`);
+  });
+  return {
+    fault: fault.signal,
+    stop() {
+      stopped = true;
+      stream.destroy();
+      return { events, ...(brokenOff === undefined ? {} : { brokenOff }) };
+    },
+  };
+}
+
+const isOf = ({ runId, suite }: Scope, labels: Readonly<Record<string, string>>): boolean =>
+  labels[labelKeys.run] === runId && labels[labelKeys.suite] === suite;
+
+/** A container that ends leaves its network too, but stays configured for it. */
+async function isCutOff(container: Docker.Container, network: string): Promise<boolean> {
+  try {
+    const { NetworkSettings } = await withDeadline('inspect', inspectDeadlineMs, container.inspect());
+    return !(network in NetworkSettings.Networks);
+  } catch {
+    return false; // It was removed: the event of its end says so.
+  }
+}

@@ -1,0 +1,72 @@
+import type { Crash, Outcome, Phase } from './report/record.js';
+
+/** What a service wrote; each line begins with its time, as the engine notes it. */
+export interface ServiceLog {
+  service: string;
+  log: string;
+}
+
+/** In the words of the system, which PostgreSQL, Redis, nginx and ClickHouse quote, of Node and of ClickHouse. */
+const diskFull = /No space left on device|\bENOSPC\b|\bNOT_ENOUGH_SPACE\b/;
+const longestEvidence = 500;
+const quotedLines = 20;
+
+/** The services whose disk was full, each once, by the line in which they said so. */
+export function findFullDisks(logs: readonly ServiceLog[]): Crash[] {
+  return logs.flatMap(({ service, log }): Crash[] => {
+    const line = log.split('\n').find((text) => diskFull.test(text));
+    if (line === undefined) return [];
+    const [time = '', ...words] = line.split(' ');
+    const atMs = Date.parse(time);
+    const at = Number.isNaN(atMs) ? {} : { at: new Date(atMs).toISOString() };
+    const said = words.join(' ').slice(0, longestEvidence);
+    return [{ service, kind: 'disk full', ...at, evidence: `its log says: ${said}` }];
+  });
+}
+
+/** In the order of time; what has no time of its own was found last. */
+export function inOrder(crashes: readonly Crash[]): Crash[] {
+  const timeOf = ({ at }: Crash): number => (at === undefined ? Number.MAX_VALUE : Date.parse(at));
+  return crashes.toSorted((one, other) => timeOf(one) - timeOf(other));
+}
+
+/** After it the service does its work no more. */
+const ends = ({ kind, exitCode }: Crash): boolean =>
+  kind !== 'disk full' && (kind !== 'oom' || exitCode !== undefined);
+
+/** Done to a service from outside its container. */
+const fromOutside: readonly Crash['kind'][] = ['killed', 'paused', 'cut off'];
+
+/**
+ * What faults of the environment, in the order of time, make of the suite: the first one counts. A service that dies or fails its
+ * health check under a suite's load is a finding about the application and its limits: the suite has `failed`.
+ * One that was killed, paused or cut off says nothing about the application, and before the suite runs there is
+ * no load: the harness has `errored`. Undefined when no service stopped doing its work.
+ */
+export function outcomeOfFault(
+  phase: Phase,
+  crashes: readonly Crash[],
+  logs: readonly ServiceLog[],
+): Outcome | undefined {
+  const [first] = crashes.filter(ends);
+  if (first === undefined) return undefined;
+  const message = [
+    ...crashes.map(describeCrash),
+    ...[...new Set(crashes.map(({ service }) => service))].map((service) => lastLines(service, logs)),
+  ].join('\n');
+  return phase === 'suite' && !fromOutside.includes(first.kind)
+    ? { kind: 'failed', reason: message }
+    : { kind: 'errored', phase, message };
+}
+
+function describeCrash({ service, kind, at, exitCode, evidence }: Crash): string {
+  const code =
+    exitCode === undefined || evidence.includes('exit code') ? '' : `, exit code ${String(exitCode)}`;
+  return `${service} ${kind}${at === undefined ? '' : ` at ${at}`}: ${evidence}${code}`;
+}
+
+function lastLines(service: string, logs: readonly ServiceLog[]): string {
+  const log = logs.find((candidate) => candidate.service === service)?.log.trimEnd() ?? '';
+  const lines = log === '' ? ['(none)'] : log.split('\n').slice(-quotedLines);
+  return [`last log lines of ${service}:`, ...lines.map((line) => `  ${line}`)].join('\n');
+}

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import {
@@ -8,6 +7,7 @@ import {
   resolveEnvironment,
   type EnvironmentSpec,
 } from '../components/config.js';
+import { branchUnderTest } from './branch.js';
 import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
 import { allSuites, chooseSuites, type Suite } from './suites.js';
@@ -65,7 +65,7 @@ export async function makePlan(
   return {
     runId,
     folder: path.join(checkout, runsFolder, runId),
-    labels: { branch: slugOf(currentBranch(checkout)), owner: userInfo().username },
+    labels: { branch: slugOf(branchUnderTest(checkout)), owner: userInfo().username },
     settings,
     environment,
     llm: config.llm === undefined ? 'stand-in' : 'external',
@@ -84,17 +84,5 @@ function attempt<T>(check: () => T, problems: string[]): T | undefined {
     if (!(error instanceof ConfigError)) throw error;
     problems.push(...error.problems);
     return undefined;
-  }
-}
-
-function currentBranch(checkout: string): string {
-  try {
-    return execFileSync('git', ['symbolic-ref', '--short', 'HEAD'], {
-      cwd: checkout,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'detached'; // A CI's checkout of a commit, or no git at all.
   }
 }

@@ -8,7 +8,7 @@ import { dockerEngine, type ContainerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
-import { slugOf } from './names.js';
+import { isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { pulumiStacks, type StandingStacks } from './stack.js';
 
@@ -60,13 +60,7 @@ async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise
     throw new ConfigError([`--stack ${choice.stack}: there is no such stack; ${known}`], 'the command line');
   }
   const slug = slugOf(choice.branch);
-  const chosen: string[] = [];
-  for (const name of all) {
-    // One branch's slug may begin like another's: whose a run's stack is only its resources tell for sure.
-    const ofBranch = name.startsWith(`${slug}-`) && (await stacks.labelsOf(name))?.branch === slug;
-    if (name === slug || ofBranch) chosen.push(name);
-  }
-  return chosen;
+  return all.filter((name) => name === slug || isStackOf(slug, name));
 }
 
 interface Removal {

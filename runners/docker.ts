@@ -6,7 +6,8 @@ import { withDeadline } from './deadline.js';
 import { watchEvents, type EventWatch } from './event-watch.js';
 import type { ContainerState } from './oom.js';
 import type { Leftover, RunRecord } from './report/record.js';
-import { sampleMemory, type MemoryWatch, type SampledContainer } from './memory.js';
+import { sampleMemory, type MemoryWatch } from './memory.js';
+import type { SampledContainer } from './memory-summary.js';
 
 /** The resources of one suite's environment, by their labels. */
 export interface Scope {

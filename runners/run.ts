@@ -47,6 +47,8 @@ export async function run(
 
   const { environment } = plan;
   const known = {
+    users: plan.users,
+    chosen: plan.suites.map(({ name }) => name),
     notChosen: plan.notChosen,
     environment: {
       profile: environment.profile,
@@ -64,7 +66,6 @@ export async function run(
     endedAt: new Date().toISOString(),
     ...plan.labels,
     interrupted: interruption.stop.aborted,
-    users: plan.users,
     host: { ...host, node: process.versions.node },
     ...known,
     verdict: judgeRun(known),
@@ -84,6 +85,7 @@ function notRun(suite: Suite, plan: Plan, reason: string): SuiteRecord {
     measuresDelivery: suite.measuresDelivery,
     latency: missing,
     memory: missing,
+    clock: missing,
     crashes: missing,
     destruction: { kind: 'nothing made' },
     problems: [],

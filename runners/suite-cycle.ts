@@ -89,10 +89,10 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   }
   // What happens to the environment from here on is in the record, but the suite has ended without it.
   const faulty = live.events?.fault.aborted === true;
-  const memory = (await live.memory?.stop()) ?? { measured: false, reason: notUp };
+  const watched = (await live.memory?.stop()) ?? { memory: unmeasured(notUp), clock: unmeasured(notUp) };
   const evidence =
     live.events === undefined
-      ? { crashes: { measured: false as const, reason: notUp }, logs: [], problems: [], secrets: [] }
+      ? { crashes: unmeasured(notUp), logs: [], problems: [], secrets: [] }
       : await collectEvidence(engine, live.events, { ...turn, outputs: live.outputs });
   // Only now all is known: the engine may tell of an OOM kill after the end that it led to.
   if (faulty && evidence.crashes.measured) {
@@ -107,9 +107,9 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     outcome,
     durations: { ...durations, totalMs: performance.now() - startedMs },
     tests: live.run?.tests.measured === true ? live.run.tests.value : [],
-    measuresDelivery: suite.measuresDelivery,
-    latency: live.run?.latency ?? { measured: false, reason: 'the suite did not run' },
-    memory,
+    measuresDelivery: suite.measuresDelivery || live.run?.wroteLatencies === true,
+    latency: live.run?.latency ?? unmeasured('the suite did not run'),
+    ...watched,
     crashes: evidence.crashes,
     destruction,
     problems: evidence.problems,
@@ -128,6 +128,7 @@ function outcomeOfError(error: unknown, { phase, events }: Live, stop: AbortSign
 }
 
 const notUp = 'the environment did not come up';
+const unmeasured = (reason: string): { measured: false; reason: string } => ({ measured: false, reason });
 
 async function runSuite(
   { suite, stackName: name, folder, scope, inPhase, live }: Turn,

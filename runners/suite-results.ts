@@ -8,71 +8,124 @@ import { testResultSchema, type Latency, type Measured, type TestResult } from '
 export interface SuiteResults {
   tests: Measured<TestResult[]>;
   latency: Measured<Latency>;
+  /** It left a file of latencies, whatever is in it. */
+  wroteLatencies: boolean;
 }
 
-const testsFileSchema = z.object({ suite: z.string(), tests: z.array(testResultSchema) });
-const latencyLineSchema = z.object({ emittedAt: z.number(), receivedAt: z.number(), latencyMs: z.number() });
+/** What was asked of the suite, and when it ran by our clock. Results of anything else are none. */
+export interface Asked {
+  suite: string;
+  users: number;
+  startMs: number;
+  endMs: number;
+}
+
+const testsFileSchema = z.object({
+  suite: z.string(),
+  users: z.int().positive(),
+  tests: z.array(testResultSchema),
+});
+const latencyLineSchema = z.object({
+  userId: z.string().min(1),
+  runId: z.string().min(1),
+  seq: z.int(),
+  emittedAt: z.number(),
+  receivedAt: z.number(),
+  latencyMs: z.number(),
+});
 
 /** Two readings of one clock, each rounded to a millisecond or finer. */
 const clockToleranceMs = 1;
+/** An event of another run is off by more than the seconds that an environment takes to come up. */
+const runToleranceMs = 1_000;
 
-export async function readResults(folder: string, suiteName: string): Promise<SuiteResults> {
+export async function readResults(folder: string, asked: Asked): Promise<SuiteResults> {
   const [tests, latency] = await Promise.all([
-    readMeasured(path.join(folder, 'tests.json'), (text) => parseTests(text, suiteName)),
-    readMeasured(path.join(folder, 'latencies.jsonl'), parseLatencies),
+    readMeasured(path.join(folder, 'tests.json'), (text) => parseTests(text, asked)),
+    readMeasured(path.join(folder, 'latencies.jsonl'), (text) => parseLatencies(text, asked)),
   ]);
-  return { tests, latency };
+  return { tests: tests.result, latency: latency.result, wroteLatencies: latency.exists };
 }
 
-async function readMeasured<T>(file: string, parse: (text: string) => T): Promise<Measured<T>> {
+async function readMeasured<T>(
+  file: string,
+  parse: (text: string) => T,
+): Promise<{ exists: boolean; result: Measured<T> }> {
   try {
-    return { measured: true, value: parse(await readFile(file, 'utf8')) };
+    return { exists: true, result: { measured: true, value: parse(await readFile(file, 'utf8')) } };
   } catch (error) {
-    return { measured: false, reason: `${path.basename(file)}: ${reasonOf(error)}` };
+    const exists = (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    const reason = exists ? reasonOf(error) : 'the suite did not write it';
+    return { exists, result: { measured: false, reason: `${path.basename(file)}: ${reason}` } };
   }
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof z.ZodError)
     return error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'the suite did not write it';
   return error instanceof Error ? error.message : String(error);
 }
 
-function parseTests(text: string, suiteName: string): TestResult[] {
-  const { suite, tests } = testsFileSchema.parse(JSON.parse(text));
-  if (suite !== suiteName) throw new Error(`it is of the suite ${suite}`);
+function parseTests(text: string, asked: Asked): TestResult[] {
+  const { suite, users, tests } = testsFileSchema.parse(JSON.parse(text));
+  if (suite !== asked.suite) throw new Error(`it is of the suite ${suite}`);
+  if (users !== asked.users) {
+    throw new Error(`it is of ${String(users)} users, asked for were ${String(asked.users)}`);
+  }
   return tests;
 }
 
-/** @throws Error when a line is damaged, there is none, or the two clocks can't be the same. */
-export function parseLatencies(text: string): Latency {
+/**
+ * @throws Error when a line is damaged, there is none, its event isn't of the suite's time, or the two clocks
+ *   can't be the same.
+ */
+export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs'>): Latency {
   const latencies: number[] = [];
+  const users = new Set<string>();
+  const events = new Set<string>();
   for (const [index, line] of text.split('\n').entries()) {
     if (line === '') continue;
     const where = `line ${String(index + 1)}`;
     const parsed = latencyLineSchema.safeParse(parseJson(line));
     if (!parsed.success) throw new Error(`${where} is damaged`);
-    const { emittedAt, receivedAt, latencyMs } = parsed.data;
-    if (Math.abs(receivedAt - emittedAt - latencyMs) > clockToleranceMs) {
-      throw new Error(`${where}: the latency isn't the time between emit and receipt`);
-    }
-    if (latencyMs < -clockToleranceMs) {
-      throw new Error(
-        `${where}: received ${String(-latencyMs)} ms before it was emitted: two clocks that differ`,
-      );
-    }
+    const problem = problemOf(parsed.data, ran);
+    if (problem !== undefined) throw new Error(`${where}: ${problem}`);
+    const { userId, runId, seq, latencyMs } = parsed.data;
     latencies.push(latencyMs);
+    users.add(userId);
+    events.add(`${runId} ${String(seq)}`);
   }
   if (latencies.length === 0) throw new Error('no event was recorded');
   latencies.sort((a, b) => a - b);
   return {
-    count: latencies.length,
+    count: events.size,
+    users: users.size,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
     maxMs: percentile(latencies, 1),
   };
 }
+
+function problemOf(
+  { emittedAt, receivedAt, latencyMs }: z.infer<typeof latencyLineSchema>,
+  { startMs, endMs }: Pick<Asked, 'startMs' | 'endMs'>,
+): string | undefined {
+  if (Math.abs(receivedAt - emittedAt - latencyMs) > clockToleranceMs) {
+    return "the latency isn't the time between emit and receipt";
+  }
+  if (latencyMs < -clockToleranceMs) {
+    return `received ${String(-latencyMs)} ms before it was emitted: two clocks that differ`;
+  }
+  if (emittedAt < startMs - runToleranceMs) {
+    return `emitted ${seconds(startMs - emittedAt)} before the suite began: another clock or another run`;
+  }
+  if (receivedAt > endMs + runToleranceMs) {
+    return `received ${seconds(receivedAt - endMs)} after the suite ended: another clock or another run`;
+  }
+  return undefined;
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /** Nearest rank: always a value that was measured. */
 function percentile(sorted: readonly number[], share: number): number {

@@ -36,6 +36,7 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
     async run({ suite, environmentFile, folder, users, signal, onLine }) {
       const logFile = path.join(folder, 'suite.log');
       const [command = '', ...args] = suite.command;
+      const startMs = Date.now();
       const { status, durationMs } = await runProgram({
         command,
         args,
@@ -58,7 +59,7 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
         status,
         durationMs,
         logTail: tailOf(logFile, quotedLines),
-        ...(await readResults(folder, suite.name)),
+        ...(await readResults(folder, { suite: suite.name, users, startMs, endMs: Date.now() })),
       };
     },
   };

@@ -1,10 +1,14 @@
 import type { Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
 
 export const deliveryLimitMs = 100;
+/** From here on the 99th percentile leaves something out: with fewer events it is the slowest one. */
+const fewestEvents = 100;
+/** How far clocks may seem apart and still be one: readings are rounded, and what it hides is small beside the limit. */
+const clockToleranceMs = 5;
 
-type Evidence = Pick<RunRecord, 'suites' | 'notChosen' | 'environment'>;
+type Evidence = Pick<RunRecord, 'suites' | 'chosen' | 'notChosen' | 'environment' | 'users'>;
 
-/** "go" only if every metric was measured and holds. */
+/** "go" only if every metric was measured and holds. Trusts no figure more than the types say: NaN is none. */
 export function judgeRun(evidence: Evidence): Verdict {
   const selection = selectionMetric(evidence);
   const others = [
@@ -19,12 +23,14 @@ export function judgeRun(evidence: Evidence): Verdict {
   return {
     decision: holds && selection.result === 'ok' ? 'go' : 'no-go',
     metrics: [selection, ...others],
-    partial: holds && selection.result !== 'ok',
+    partial: holds && selection.result === 'not proven',
   };
 }
 
-const passed = ({ outcome }: SuiteRecord): boolean => outcome.kind === 'passed';
-const names = (suites: readonly SuiteRecord[]): string => suites.map(({ name }) => name).join(', ');
+/** By its own word and by each of its tests. */
+function passed({ outcome, tests }: SuiteRecord): boolean {
+  return outcome.kind === 'passed' && tests.length > 0 && tests.every(({ status }) => status === 'passed');
+}
 
 /** @param failures and unknowns in words; a failure outweighs what isn't known. */
 function metric(
@@ -38,42 +44,59 @@ function metric(
   return { name, figure, limit, result, reason: [...failures, ...unknowns].join('; ') };
 }
 
-function selectionMetric({ suites, notChosen }: Evidence): Metric {
-  const total = suites.length + notChosen.length;
+function selectionMetric({ suites, chosen, notChosen }: Evidence): Metric {
+  const total = chosen.length + notChosen.length;
   return metric(
     'every suite chosen',
-    `${String(suites.length)} of ${String(total)}`,
+    `${String(chosen.length)} of ${String(total)}`,
     `${String(total)} of ${String(total)}`,
-    [],
+    [...new Set([...chosen, ...suites.map(({ name }) => name)])].flatMap((name) => {
+      const records = suites.filter((suite) => suite.name === name).length;
+      if (!chosen.includes(name)) return [`${name} ran and was not chosen`];
+      return records === 1 ? [] : [`${name} was chosen and has ${String(records)} records`];
+    }),
     notChosen.length === 0 ? [] : [`not chosen: ${notChosen.join(', ')}`],
   );
 }
 
 function passedMetric({ suites }: Evidence): Metric {
   const didNotPass = suites.filter((suite) => !passed(suite));
+  const inWords = ({ name, outcome }: SuiteRecord): string =>
+    outcome.kind === 'passed' ? `${name} passed without its tests` : `${name} ${outcome.kind}`;
   const failed = didNotPass.filter(
     ({ outcome }) => outcome.kind === 'failed' || outcome.kind === 'timed out',
   );
-  const unknown = didNotPass.filter((suite) => !failed.includes(suite));
   return metric(
     'suites pass',
     `${String(suites.filter(passed).length)} of ${String(suites.length)}`,
     'all',
-    failed.map(({ name, outcome }) => `${name} ${outcome.kind}`),
-    unknown.map(({ name, outcome }) => `${name} ${outcome.kind}`),
+    failed.map(inWords),
+    didNotPass.filter((suite) => !failed.includes(suite)).map(inWords),
   );
 }
 
 function memoryMetric({ suites, environment }: Evidence): Metric {
+  const peaks = suites.flatMap(({ name, memory }) =>
+    memory.measured ? [{ name, peakMb: memory.value.peakMb }] : [],
+  );
   const unknowns = suites.flatMap(({ name, memory }) => {
     if (!memory.measured) return [`${name}: ${memory.reason}`];
-    return memory.value.gaps.map((gap) => `${name}: ${gap}`);
+    const { gaps, services, peakMb } = memory.value;
+    const figures = new Map(Object.entries(services).map(([service, figure]) => [service, figure.peakMb]));
+    const unseen = Object.keys(environment.services).filter((service) => !isPositive(figures.get(service)));
+    return [
+      ...gaps,
+      ...(unseen.length === 0 ? [] : [`no peak of ${unseen.join(', ')}`]),
+      ...(isPositive(peakMb) ? [] : ['no peak of all together']),
+    ].map((gap) => `${name}: ${gap}`);
   });
-  const peakMb = highest(suites.flatMap(({ memory }) => (memory.measured ? [memory.value.peakMb] : [])));
-  const over = suites.filter(({ memory }) => memory.measured && memory.value.peakMb > environment.budgetMb);
+  const over = peaks.filter(({ peakMb }) => peakMb > environment.budgetMb);
   return metric(
     'memory within the budget',
-    peakMb === undefined ? 'unknown' : `${peakMb.toFixed(0)} MiB`,
+    figure(
+      peaks.map(({ peakMb }) => peakMb),
+      (peakMb) => `${peakMb.toFixed(0)} MiB`,
+    ),
     `${String(environment.budgetMb)} MiB`,
     over.length === 0 ? [] : [`above it: ${names(over)}`],
     unknowns,
@@ -98,50 +121,88 @@ function crashMetric({ suites }: Evidence): Metric {
   );
 }
 
-function deliveryMetric({ suites }: Evidence): Metric {
+function deliveryMetric({ suites, users }: Evidence): Metric {
   const measuring = suites.filter(({ measuresDelivery, latency }) => measuresDelivery || latency.measured);
-  const p99Ms = highest(measuring.flatMap(({ latency }) => (latency.measured ? [latency.value.p99Ms] : [])));
-  const slow = measuring.filter(({ latency }) => latency.measured && latency.value.p99Ms >= deliveryLimitMs);
-  const unknowns = measuring.flatMap(({ name, latency }) =>
-    latency.measured ? [] : [`${name}: ${latency.reason}`],
+  const p99s = measuring.flatMap(({ name, latency }) =>
+    latency.measured ? [{ name, p99Ms: latency.value.p99Ms }] : [],
+  );
+  const slow = p99s.filter(({ p99Ms }) => p99Ms >= deliveryLimitMs);
+  const unknowns = measuring.flatMap((suite) =>
+    doubtsOfDelivery(suite, users).map((doubt) => `${suite.name}: ${doubt}`),
   );
   return metric(
     'event delivery, p99',
-    p99Ms === undefined ? 'unknown' : `${p99Ms.toFixed(1)} ms`,
+    figure(
+      p99s.map(({ p99Ms }) => p99Ms),
+      (p99Ms) => `${p99Ms.toFixed(1)} ms`,
+    ),
     `< ${String(deliveryLimitMs)} ms`,
     slow.length === 0 ? [] : [`at or above it: ${names(slow)}`],
     measuring.length === 0 ? ['no suite of this run records it'] : unknowns,
   );
 }
 
+/** Why a suite's latencies, if it has any, prove nothing. */
+function doubtsOfDelivery({ latency, clock }: SuiteRecord, users: number): string[] {
+  if (!latency.measured) return [latency.reason];
+  const { count, users: seen, p99Ms } = latency.value;
+  const doubts: string[] = [];
+  if (!isNumber(p99Ms)) doubts.push('the 99th percentile is no number');
+  if (!(count >= fewestEvents)) {
+    doubts.push(
+      `${String(count)} events are too few for a 99th percentile, ${String(fewestEvents)} are enough`,
+    );
+  }
+  if (!(seen >= users)) doubts.push(`events of ${String(seen)} users, ${String(users)} were at work`);
+  if (!clock.measured) return [...doubts, `the clocks weren't compared: ${clock.reason}`];
+  const { engineAheadMs, setByMs } = clock.value;
+  if (!(engineAheadMs <= clockToleranceMs)) {
+    doubts.push(`the engine's clock was ${engineAheadMs.toFixed(0)} ms ahead of ours`);
+  }
+  if (!(setByMs <= clockToleranceMs)) doubts.push(`our clock was set by ${setByMs.toFixed(0)} ms meanwhile`);
+  return doubts;
+}
+
 function timeoutMetric({ suites }: Evidence): Metric {
-  const late = suites.filter(({ outcome }) => outcome.kind === 'timed out');
-  const unknown = suites.filter(
-    ({ durations, outcome }) => durations.suiteMs === undefined || outcome.kind === 'interrupted',
+  const ended = ({ outcome }: SuiteRecord): boolean => outcome.kind === 'passed' || outcome.kind === 'failed';
+  const late = suites.filter(
+    ({ outcome, durations: { suiteMs }, timeoutMs }) =>
+      outcome.kind === 'timed out' || (suiteMs !== undefined && suiteMs > timeoutMs),
   );
-  const ran = suites.length - late.length - unknown.length;
+  const inside = suites.filter(
+    (suite) => ended(suite) && !late.includes(suite) && isPositive(suite.durations.suiteMs),
+  );
+  const unknown = suites.filter((suite) => !late.includes(suite) && !inside.includes(suite));
   return metric(
     'suites inside their timeouts',
-    `${String(ran)} of ${String(suites.length)}`,
+    `${String(inside.length)} of ${String(suites.length)}`,
     'all',
     late.map(({ name, timeoutMs }) => `${name} took more than ${String(timeoutMs / 1000)} s`),
-    unknown.map(({ name }) => `${name} did not run to its end`),
+    unknown.map((suite) =>
+      ended(suite) ? `${suite.name}: nobody knows how long it took` : `${suite.name} did not run to its end`,
+    ),
   );
 }
 
 function destroyedMetric({ suites }: Evidence): Metric {
-  const gone = suites.filter(
-    ({ destruction }) => destruction.kind === 'destroyed' || destruction.kind === 'nothing made',
-  );
+  // A suite that ran had an environment, whatever its record says.
+  const gone = ({ destruction, durations }: SuiteRecord): boolean =>
+    destruction.kind === 'destroyed' ||
+    (destruction.kind === 'nothing made' && durations.upMs === undefined && durations.suiteMs === undefined);
   return metric(
     'everything destroyed',
-    `${String(gone.length)} of ${String(suites.length)}`,
+    `${String(suites.filter(gone).length)} of ${String(suites.length)}`,
     'all',
-    suites
-      .filter((suite) => !gone.includes(suite))
-      .map(({ name, destruction }) => `${name}: ${destruction.kind}`),
+    suites.filter((suite) => !gone(suite)).map(({ name, destruction }) => `${name}: ${destruction.kind}`),
   );
 }
 
-const highest = (values: readonly number[]): number | undefined =>
-  values.length === 0 ? undefined : Math.max(...values);
+const names = (suites: readonly { name: string }[]): string => suites.map(({ name }) => name).join(', ');
+const isNumber = (value: number | undefined): value is number => Number.isFinite(value);
+const isPositive = (value: number | undefined): boolean => isNumber(value) && value > 0;
+
+/** The highest, in words. */
+function figure(values: readonly number[], inWords: (value: number) => string): string {
+  const known = values.filter(isNumber);
+  return known.length === 0 ? 'unknown' : inWords(Math.max(...known));
+}

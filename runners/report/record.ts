@@ -43,7 +43,10 @@ const measured = <T extends z.ZodType>(value: T) =>
 export type Measured<T> = { measured: true; value: T } | { measured: false; reason: string };
 
 const latencySchema = z.strictObject({
+  /** Events; one that several devices of a user received counts once. */
   count: z.int().positive(),
+  /** Users who received any. */
+  users: z.int().positive(),
   p50Ms: z.number(),
   p99Ms: z.number(),
   maxMs: z.number(),
@@ -68,6 +71,15 @@ const memorySchema = z.strictObject({
   ),
 });
 export type Memory = z.infer<typeof memorySchema>;
+
+/** What the latencies' two ends are read from: if one of these clocks is off, so are they. */
+const clockSchema = z.strictObject({
+  /** The engine's clock against ours, where it was furthest ahead; a slow answer makes it look behind. */
+  engineAheadMs: z.number(),
+  /** How far our clock was set while the suite ran, at most. */
+  setByMs: z.number(),
+});
+export type Clock = z.infer<typeof clockSchema>;
 
 /** A fault of the environment: something that befell a service while a suite had it. */
 const crashSchema = z.strictObject({
@@ -111,10 +123,11 @@ const suiteRecordSchema = z.strictObject({
     totalMs: durationMs,
   }),
   tests: z.array(testResultSchema),
-  /** The suite has to record delivery latencies; others may. */
+  /** The suite has to record delivery latencies, or did of its own accord. */
   measuresDelivery: z.boolean(),
   latency: measured(latencySchema),
   memory: measured(memorySchema),
+  clock: measured(clockSchema),
   crashes: measured(z.array(crashSchema)),
   destruction: destructionSchema,
   /** What went wrong beside the outcome: evidence or a cleanup that couldn't be had. */
@@ -152,7 +165,9 @@ export const runRecordSchema = z.strictObject({
   owner: z.string(),
   interrupted: z.boolean(),
   users: z.int().positive(),
-  /** Suites that a full run has and this one didn't choose. */
+  /** Suites of this run, in their order: each has its record. */
+  chosen: z.array(z.string()).min(1),
+  /** Suites that a full run has besides. */
   notChosen: z.array(z.string()),
   environment: z.strictObject({
     profile: z.enum(profileNames),

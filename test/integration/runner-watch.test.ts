@@ -112,10 +112,14 @@ test('memory is sampled while it grows, on disk as it comes', async () => {
     deadlineMs: 60_000,
     intervalMs: 200,
   });
-  const memory = await watch.stop();
+  const { memory, clock } = await watch.stop();
   if (!memory.measured) throw new Error(memory.reason);
   expect(memory.value.gaps).toEqual([]);
   expect(memory.value.services.redis?.limitMb).toBe(memoryMb);
   expect(memory.value.peakMb).toBeGreaterThan(15);
   expect(memory.value.peakMb).toBeLessThanOrEqual(memoryMb);
+  // One machine, one clock.
+  if (!clock.measured) throw new Error(clock.reason);
+  expect(clock.value.engineAheadMs).toBeLessThan(2);
+  expect(clock.value.setByMs).toBeLessThan(3);
 });

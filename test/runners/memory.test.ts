@@ -1,87 +1,209 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { parseStats, summarise, type Sample } from '../../runners/memory.js';
+import { waitUntil } from '../../engine/wait.js';
+import { parseStats, sampleMemory, type Clocks, type MemoryWatch } from '../../runners/memory.js';
+import type { Watched } from '../../runners/memory-summary.js';
+import { fakeDaemon } from './support/fake-daemon.js';
 
 const mb = 1024 * 1024;
+const read = '2026-01-02T03:04:05.123456789Z';
+const readAtMs = Date.parse(read);
 
 describe('a line of stats', () => {
   test('of cgroup v1 leaves inactive page cache out and has the kernel peak', () => {
     const stats = {
+      read,
       memory_stats: {
         usage: 100 * mb,
         max_usage: 130 * mb,
         stats: { total_inactive_file: 30 * mb, inactive_file: 1 },
       },
     };
-    expect(parseStats(stats, 'redis', 5)).toEqual({
-      service: 'redis',
-      atMs: 5,
-      usedMb: 70,
-      kernelPeakMb: 130,
-    });
+    expect(parseStats(stats)).toEqual({ readAtMs, usedMb: 70, kernelPeakMb: 130 });
   });
 
   test('of cgroup v2 leaves inactive page cache out and has no kernel peak', () => {
-    const stats = { memory_stats: { usage: 100 * mb, stats: { inactive_file: 40 * mb } } };
-    expect(parseStats(stats, 'redis', 5)).toEqual({ service: 'redis', atMs: 5, usedMb: 60 });
-  });
-
-  test('of a container that has ended is no sample', () => {
-    expect(parseStats({ memory_stats: {} }, 'redis', 5)).toBeUndefined();
-  });
-});
-
-describe('summary', () => {
-  const containers = [
-    { service: 'redis', containerId: 'r', limitMb: 96 },
-    { service: 'auth', containerId: 'a', limitMb: 192 },
-  ] as const;
-  const sample = (service: Sample['service'], atMs: number, usedMb: number): Sample => ({
-    service,
-    atMs,
-    usedMb,
-  });
-
-  test('has the peak of the simultaneous sum, not the sum of the peaks', () => {
-    const samples = [
-      sample('redis', 0, 50),
-      sample('auth', 1, 10),
-      sample('redis', 1000, 20),
-      sample('auth', 1001, 60),
-    ];
-    const summary = summarise(samples, containers, 0, 2000);
-    expect(summary).toEqual({
-      measured: true,
-      value: {
-        sampleCount: 4,
-        peakMb: 80,
-        gaps: [],
-        services: { redis: { limitMb: 96, peakMb: 50 }, auth: { limitMb: 192, peakMb: 60 } },
-      },
-    });
-  });
-
-  test('names a service without a sample', () => {
-    const summary = summarise([sample('redis', 0, 50)], containers, 0, 1000);
-    expect(summary).toMatchObject({ measured: true, value: { gaps: ['no memory sample of auth'] } });
+    const stats = { read, memory_stats: { usage: 100 * mb, stats: { inactive_file: 40 * mb } } };
+    expect(parseStats(stats)).toEqual({ readAtMs, usedMb: 60 });
   });
 
   test.each([
-    ['at the start', [6000, 7000]],
-    ['in between', [0, 1000, 7000]],
-    ['at the end', [0, 1000]],
-  ])('names a gap %s', (_, times) => {
-    const samples = [
-      ...times.map((at) => sample('redis', at, 1)),
-      ...[0, 2000, 4000, 6000].map((at) => sample('auth', at, 1)),
-    ];
-    const summary = summarise(samples, containers, 0, 7000);
-    expect(summary).toMatchObject({
-      measured: true,
-      value: { gaps: ['no memory sample of redis for 6.0 s'] },
+    ['a container that has ended', { read, memory_stats: {} }],
+    ['a container without memory', { read, memory_stats: { usage: 0, stats: {} } }],
+    ['nobody knows when', { read: 'now', memory_stats: { usage: mb, stats: {} } }],
+    ['a host whose kernel counts no memory', { read }],
+    ['something else', undefined],
+  ])('of %s is no sample', (_, stats) => {
+    expect(parseStats(stats)).toBeUndefined();
+  });
+});
+
+/** How the engine sends one container's stats; it has sent `sent` lines before. */
+type Behaviour = (response: ServerResponse, sent: number) => 'more' | 'no more';
+
+const statsLine = (atMs = Date.now(), usedMb = 50): string =>
+  `${JSON.stringify({ read: new Date(atMs).toISOString(), memory_stats: { usage: usedMb * mb, stats: {} } })}\n`;
+const sends =
+  (line: () => string): Behaviour =>
+  (response) => {
+    response.write(line());
+    return 'more';
+  };
+const well = sends(statsLine);
+const afterTwo =
+  (then: (response: ServerResponse) => void): Behaviour =>
+  (response, sent) => {
+    if (sent < 2) return well(response, sent);
+    then(response);
+    return 'no more';
+  };
+
+interface Source {
+  redis?: Behaviour;
+  auth?: Behaviour;
+  clocks?: Clocks;
+  /** Answers a single look, for which nothing is streamed. */
+  look?: () => string;
+}
+
+/** Samples two services until each of those that go on has sent some lines, then does something to the file. */
+async function sampled(
+  { redis = well, auth = well, clocks, look = statsLine }: Source,
+  harm: (file: string) => Promise<void> = () => Promise.resolve(),
+): Promise<Watched> {
+  const behaviours = { redis, auth };
+  const sent = { redis: 0, auth: 0 };
+  const going = new Set<string>(['redis', 'auth']);
+  const docker = await fakeDaemon(({ url = '' }, response) => {
+    const service = url.includes('/redis-id/') ? 'redis' : 'auth';
+    if (url.includes('stream=false')) {
+      response.end(look());
+      return;
+    }
+    const timer = setInterval(() => {
+      if (behaviours[service](response, sent[service]) === 'more') {
+        sent[service] += 1;
+        return;
+      }
+      clearInterval(timer);
+      going.delete(service);
+    }, 5);
+    response.on('close', () => {
+      clearInterval(timer);
+    });
+  });
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'memory.jsonl');
+  const containers = (['redis', 'auth'] as const).map((service) => ({
+    service,
+    containerId: `${service}-id`,
+    limitMb: 96,
+  }));
+  const watch: MemoryWatch = sampleMemory(docker, containers, file, clocks);
+  await waitUntil(
+    () => Promise.resolve([...going].every((service) => sent[service as 'redis' | 'auth'] > 5)),
+    (enough) => enough,
+    { what: 'samples', deadlineMs: 20_000, intervalMs: 5 },
+  );
+  await harm(file);
+  return watch.stop();
+}
+
+const gapsOf = ({ memory }: Watched): unknown => (memory.measured ? memory.value.gaps : memory);
+
+describe('sampling', () => {
+  test('of an engine that answers well has no gap and one clock', async () => {
+    const watched = await sampled({});
+    expect(gapsOf(watched)).toEqual([]);
+    expect(watched.memory).toMatchObject({ value: { peakMb: 100, services: { redis: { peakMb: 50 } } } });
+    if (!watched.clock.measured) throw new Error(watched.clock.reason);
+    expect(watched.clock.value.engineAheadMs).toBeLessThanOrEqual(1);
+    expect(watched.clock.value.setByMs).toBeLessThan(3);
+  });
+
+  test.each([
+    ['ends', (response: ServerResponse) => response.end(), 'the engine ended them'],
+    ['breaks off', (response: ServerResponse) => response.destroy(), 'aborted'],
+  ])('names the one service whose stream %s in mid-suite', async (_, ending, reason) => {
+    const gaps = gapsOf(await sampled({ redis: afterTwo(ending) }));
+    expect(gaps).toEqual([expect.stringMatching(`^the memory samples of redis broke off: .*${reason}$`)]);
+  });
+
+  test('names every service when all streams end', async () => {
+    const ends = afterTwo((response) => response.end());
+    expect(gapsOf(await sampled({ redis: ends, auth: ends }))).toEqual([
+      'the memory samples of redis broke off: the engine ended them',
+      'the memory samples of auth broke off: the engine ended them',
+    ]);
+  });
+
+  test('names a service of which the engine refuses to tell', async () => {
+    const refuses: Behaviour = (response) => {
+      response.writeHead(500).end('{"message":"no cgroup"}');
+      return 'no more';
+    };
+    expect(gapsOf(await sampled({ redis: refuses }))).toEqual([
+      expect.stringMatching(/^the memory samples of redis broke off: .*no cgroup/),
+    ]);
+  });
+
+  test.each([
+    ['is garbage', 'garbage\n'],
+    ['is of a container that has ended', `{"read":"${read}","memory_stats":{}}\n`],
+  ])('names a service whose stream %s', async (_, line) => {
+    expect(gapsOf(await sampled({ redis: sends(() => line) }))).toEqual([
+      "a memory sample of redis can't be read",
+    ]);
+  });
+
+  test.each([
+    ['cut short', (file: string) => truncate(file, 50), 'memory.jsonl: line 1 is damaged'],
+    ['gone', (file: string) => rm(file), 'memory.jsonl'],
+    ['overwritten', (file: string) => writeFile(file, ''), 'were taken'],
+  ])('is not measured when its file is %s', async (_, harm, reason) => {
+    const { memory, clock } = await sampled({}, harm);
+    expect(memory).toEqual({ measured: false, reason: expect.stringContaining(reason) });
+    expect(clock).toEqual(memory);
+  });
+
+  test("is not measured when its file can't be written", async () => {
+    const docker = await fakeDaemon((_, response) => response.end(statsLine()));
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'nonesuch', 'memory.jsonl');
+    const container = { service: 'redis', containerId: 'redis-id', limitMb: 96 } as const;
+    const { memory } = await sampleMemory(docker, [container], file).stop();
+    expect(existsSync(file)).toBe(false);
+    expect(memory).toEqual({
+      measured: false,
+      reason: expect.stringContaining("the memory samples can't be written: ENOENT"),
     });
   });
 
-  test('is not measured without any sample', () => {
-    expect(summarise([], containers, 0, 1000)).toEqual({ measured: false, reason: 'no memory sample came' });
+  test('shows that the clock of the engine is ahead of ours, also when only for a while', async () => {
+    let sent = 0;
+    const jumps = sends(() => statsLine(Date.now() + ((sent += 1) === 3 ? 60_000 : 0)));
+    const { clock } = await sampled({ redis: jumps });
+    if (!clock.measured) throw new Error(clock.reason);
+    expect(clock.value.engineAheadMs).toBeGreaterThan(30_000);
+  });
+
+  test.each([90, -90])('shows that our clock was set by %i ms in mid-suite', async (byMs) => {
+    let looks = 0;
+    const clocks: Clocks = {
+      wallMs: () => Date.now() + ((looks += 1) > 4 ? byMs : 0),
+      tickMs: () => performance.now(),
+    };
+    const { clock } = await sampled({ clocks });
+    if (!clock.measured) throw new Error(clock.reason);
+    expect(Math.round(clock.value.setByMs / 10)).toBe(9);
+  });
+
+  test('keeps each sample on disk as it comes', async () => {
+    await sampled({}, async (file) => {
+      const lines = async (): Promise<number> => (await readFile(file, 'utf8')).split('\n').length - 1;
+      await waitUntil(lines, (count) => count > 10, { what: 'lines', deadlineMs: 20_000, intervalMs: 5 });
+    });
   });
 });

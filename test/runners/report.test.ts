@@ -112,7 +112,7 @@ describe('terminal report', () => {
     });
     const text = terminalReport(runRecord([suites.passed, higher]), '/artifacts');
     expect(text).toMatch(/│ backend +│ +333 │ +340 │ +512 │/);
-    expect(text).toMatch(/│ redis +│ +\? │ +\? │ +96 │/);
+    expect(text).toMatch(/│ redis +│ +40 │ +\? │ +96 │/);
   });
 
   test('tells how to look at what was kept and how to remove what was left', () => {

@@ -159,6 +159,7 @@ test('a suite that was ended by a signal has failed', () => {
     logTail: '',
     tests: { measured: true, value: [{ name: 'a', status: 'passed', durationMs: 1 }] },
     latency: { measured: false, reason: '' },
+    wroteLatencies: false,
   };
   expect(judge(run)).toEqual({ kind: 'failed', reason: 'the suite was ended by SIGSEGV' });
 });

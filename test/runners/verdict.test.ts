@@ -1,13 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
 import { exitCodeOf, exitCodes } from '../../runners/exit-codes.js';
-import type { SuiteRecord } from '../../runners/report/record.js';
+import { runRecordSchema, type RunRecord, type SuiteRecord } from '../../runners/report/record.js';
+import { judgeRun } from '../../runners/verdict.js';
 import { runRecord, suiteRecord } from './support/records.js';
 
 const unmeasured = { measured: false, reason: 'it was lost' } as const;
-const memory = (changes: object): SuiteRecord['memory'] => ({
-  measured: true,
-  value: { sampleCount: 1, peakMb: 600, gaps: [], services: {}, ...changes },
-});
+const good = suiteRecord();
+/** What is measured well in a good suite, changed. */
+const measured = <Key extends 'memory' | 'latency' | 'clock'>(
+  key: Key,
+  changes: object,
+): SuiteRecord[Key] => {
+  const known = good[key];
+  if (!known.measured) throw new Error(`${key} isn't measured`);
+  return { measured: true, value: { ...known.value, ...changes } } as SuiteRecord[Key];
+};
+const memory = (changes: object): SuiteRecord['memory'] => measured('memory', changes);
+const latency = (changes: object): SuiteRecord['latency'] => measured('latency', changes);
+const clock = (changes: object): SuiteRecord['clock'] => measured('clock', changes);
+const only = (service: string, peakMb: number): object =>
+  good.memory.measured
+    ? { services: { ...good.memory.value.services, [service]: { limitMb: 96, peakMb } } }
+    : {};
 
 interface Case {
   about: string;
@@ -95,7 +109,7 @@ const cases: Case[] = [
   },
   {
     about: 'late events',
-    change: { latency: { measured: true, value: { count: 9, p50Ms: 1, p99Ms: 100, maxMs: 300 } } },
+    change: { latency: latency({ p99Ms: 100 }) },
     metric: 'event delivery, p99',
     result: 'failed',
     reason: 'at or above it: chat',
@@ -113,6 +127,111 @@ const cases: Case[] = [
     metric: 'event delivery, p99',
     result: 'not proven',
     reason: 'no suite of this run records it',
+  },
+  {
+    about: 'as few events as show no 99th percentile',
+    change: { latency: latency({ count: 99 }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: 'chat: 99 events are too few for a 99th percentile, 100 are enough',
+  },
+  {
+    about: 'events of fewer users than were at work',
+    change: { latency: latency({ users: 9 }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: 'chat: events of 9 users, 10 were at work',
+  },
+  {
+    about: 'latencies that are no number',
+    change: { latency: latency({ p99Ms: NaN }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: 'chat: the 99th percentile is no number',
+  },
+  {
+    about: 'latencies from a clock ahead of ours',
+    change: { clock: clock({ engineAheadMs: 52.3 }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: "chat: the engine's clock was 52 ms ahead of ours",
+  },
+  {
+    about: 'a clock that was set while events were delivered',
+    change: { clock: clock({ setByMs: 300 }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: 'chat: our clock was set by 300 ms meanwhile',
+  },
+  {
+    about: 'clocks that nobody compared',
+    change: { clock: unmeasured },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: "chat: the clocks weren't compared: it was lost",
+  },
+  {
+    about: 'damaged latencies of a suite that need not record any',
+    change: { latency: unmeasured, measuresDelivery: true },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: 'chat: it was lost',
+  },
+  {
+    about: 'a suite that passed without a test',
+    change: { tests: [] },
+    metric: 'suites pass',
+    result: 'not proven',
+    reason: 'chat passed without its tests',
+  },
+  {
+    about: 'a suite that passed with a skipped test',
+    change: { tests: [...good.tests, { name: 'b', status: 'skipped', durationMs: 0 }] },
+    metric: 'suites pass',
+    result: 'not proven',
+    reason: 'chat passed without its tests',
+  },
+  {
+    about: 'a suite that passed later than its timeout',
+    change: { durations: { totalMs: 90_000, suiteMs: 60_001 } },
+    metric: 'suites inside their timeouts',
+    result: 'failed',
+    reason: 'chat took more than 60 s',
+  },
+  {
+    about: 'a suite whose time was not taken',
+    change: { durations: { totalMs: 90_000, suiteMs: NaN } },
+    metric: 'suites inside their timeouts',
+    result: 'not proven',
+    reason: 'chat: nobody knows how long it took',
+  },
+  {
+    about: 'a service without a memory figure',
+    change: { memory: memory({ services: {} }), measuresDelivery: false },
+    metric: 'memory within the budget',
+    result: 'not proven',
+    reason: 'chat: no peak of postgres, redis, clickhouse, pgbouncer, llm, auth, backend, frontend',
+  },
+  {
+    about: 'a service that used no memory at all',
+    change: { memory: memory(only('redis', 0)) },
+    metric: 'memory within the budget',
+    result: 'not proven',
+    reason: 'chat: no peak of redis',
+  },
+  {
+    about: 'a peak that is no number',
+    change: { memory: memory({ peakMb: NaN }) },
+    metric: 'memory within the budget',
+    result: 'not proven',
+    reason: 'chat: no peak of all together',
+  },
+  {
+    about: 'a suite that ran in nothing',
+    change: { destruction: { kind: 'nothing made' } },
+    metric: 'everything destroyed',
+    result: 'failed',
+    reason: 'chat: nothing made',
   },
   {
     about: 'a failed destroy',
@@ -147,11 +266,25 @@ describe('verdict', () => {
 
   test.each(cases)('is no-go for $about', ({ change, metric, result, reason }) => {
     // The good suite beside it must not outweigh the bad one.
-    const good = suiteRecord({ name: 'good', measuresDelivery: false, latency: unmeasured });
-    const { verdict } = runRecord([good, suiteRecord(change)]);
+    const beside = suiteRecord({ name: 'beside', measuresDelivery: false, latency: unmeasured });
+    const { verdict } = runRecord([beside, suiteRecord(change)]);
     expect(verdict.decision).toBe('no-go');
     expect(verdict.partial).toBe(false);
     expect(verdict.metrics).toContainEqual(expect.objectContaining({ name: metric, result, reason }));
+  });
+
+  test.each([
+    ['a suite without a record', { chosen: ['chat', 'lost'] }, 'lost was chosen and has 0 records'],
+    [
+      'a record of a suite that was not chosen',
+      { suites: [good, suiteRecord({ name: 'x' })] },
+      'x ran and was not chosen',
+    ],
+    ['a suite with two records', { suites: [good, good] }, 'chat was chosen and has 2 records'],
+  ])('is no-go, and not because it is partial, for %s', (_, changes, reason) => {
+    const { verdict } = runRecord([good], { chosen: ['chat'], ...changes });
+    expect(verdict).toMatchObject({ decision: 'no-go', partial: false });
+    expect(verdict.metrics[0]).toMatchObject({ result: 'failed', reason });
   });
 
   test('is no-go, and says that it is partial, when a suite was not chosen', () => {
@@ -164,7 +297,7 @@ describe('verdict', () => {
   test('takes the slowest suite and the largest peak as the figures', () => {
     const slow = suiteRecord({
       name: 'slow',
-      latency: { measured: true, value: { count: 1, p50Ms: 50, p99Ms: 99.4, maxMs: 99.4 } },
+      latency: latency({ p99Ms: 99.4 }),
       memory: memory({ peakMb: 900 }),
     });
     const figures = runRecord([slow, suiteRecord()]).verdict.metrics.map(({ name, figure }) => [
@@ -173,6 +306,76 @@ describe('verdict', () => {
     ]);
     expect(figures).toContainEqual(['event delivery, p99', '99.4 ms']);
     expect(figures).toContainEqual(['memory within the budget', '900 MiB']);
+  });
+});
+
+describe('a record that was go', () => {
+  const record = runRecord([suiteRecord(), suiteRecord({ name: 'other' })]);
+
+  /** The verdict on what a reader of the file finds; a record that breaks its schema has none. */
+  const reread = (changed: unknown): string => {
+    const parsed = runRecordSchema.safeParse(JSON.parse(JSON.stringify(changed)));
+    return parsed.success ? judgeRun(parsed.data).decision : 'refused';
+  };
+
+  /** Each place of a value as the keys that lead to it. */
+  const placesIn = (value: unknown): string[][] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, part]) => [
+          [key],
+          ...placesIn(part).map((rest) => [key, ...rest]),
+        ]);
+
+  /** What the verdict rests on: the suites, and what they are held against. */
+  const restsOn = ['suites', 'chosen', 'users', 'environment'];
+  const places = placesIn(record).filter(([first = '']) => restsOn.includes(first));
+  /** Figures that are shown and not judged. */
+  const shown = ['createMs', 'upMs', 'destroyMs', 'kernelPeakMb'];
+
+  function edited(place: readonly string[], edit: (parent: never, key: string) => void): RunRecord {
+    const copy = structuredClone(record);
+    const parent = place.slice(0, -1).reduce((part: object, key) => part[key as never], copy);
+    edit(parent as never, place.at(-1) ?? '');
+    return copy;
+  }
+  const without = (place: readonly string[]): RunRecord =>
+    edited(place, (parent: object, key) => {
+      if (Array.isArray(parent)) parent.splice(Number(key), 1);
+      else Reflect.deleteProperty(parent, key);
+    });
+
+  const valueAt = (place: readonly string[]): unknown =>
+    place.reduce((part: unknown, key) => (part as Record<string, unknown>)[key], record);
+
+  test('is go again when it is read from disk', () => {
+    expect(reread(record)).toBe('go');
+    expect(judgeRun(runRecordSchema.parse(JSON.parse(JSON.stringify(record))))).toEqual(record.verdict);
+  });
+
+  test('is judged by its figures, whatever verdict somebody wrote into it', () => {
+    const bad = runRecord([suiteRecord({ latency: latency({ p99Ms: 300 }) })]);
+    expect(reread({ ...bad, verdict: record.verdict })).toBe('no-go');
+  });
+
+  test('is no longer go when any one datum is taken away', () => {
+    expect(places.length).toBeGreaterThan(100);
+    const stillGo = places.filter((place) => reread(without(place)) === 'go');
+    expect(stillGo.filter((place) => !shown.includes(place.at(-1) ?? '')).map(String)).toEqual([]);
+  });
+
+  test('is no longer go when any one figure is no number', () => {
+    const figures = places.filter((place) => typeof valueAt(place) === 'number');
+    expect(figures.length).toBeGreaterThan(40);
+    for (const figure of [NaN, Infinity, -Infinity, '1', null]) {
+      const stillGo = figures.filter((place) => {
+        const changed = edited(place, (parent: Record<string, unknown>, key) => {
+          parent[key] = figure;
+        });
+        return reread(changed) === 'go';
+      });
+      expect(stillGo.map(String)).toEqual([]);
+    }
   });
 });
 

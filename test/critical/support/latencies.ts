@@ -12,8 +12,9 @@ export const latencyMs = ({ emittedAt, receivedAt }: ReceivedEvent): number => r
 /** Appends a line per event that was delivered, as it was emitted, to the user it was meant for. */
 export function recordLatencies(events: ReceivedEvent[]): void {
   const lines = events.map((event) => {
-    const { type, runId, seq, emittedAt, receivedAt } = event;
-    return `${JSON.stringify({ type, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) })}\n`;
+    const { type, userId, runId, seq, emittedAt, receivedAt } = event;
+    const line = { type, userId, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) };
+    return `${JSON.stringify(line)}\n`;
   });
   appendFileSync(file, lines.join(''));
 }

@@ -8,6 +8,7 @@ import type { ContainerEngine, ContainerReport } from '../../../runners/docker.j
 import type { EventWatch } from '../../../runners/event-watch.js';
 import type { ContainerEvent } from '../../../runners/oom.js';
 import type { Plan } from '../../../runners/plan.js';
+import type { SuiteRecord } from '../../../runners/report/record.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
 import type { SuiteRun, SuiteRunner } from '../../../runners/suite-runner.js';
 import type { Suite } from '../../../runners/suites.js';
@@ -78,7 +79,8 @@ export const passedRun: SuiteRun = {
   durationMs: 1,
   logTail: '',
   tests: { measured: true, value: [{ name: 'works', status: 'passed', durationMs: 1 }] },
-  latency: { measured: true, value: { count: 1, p50Ms: 1, p99Ms: 1, maxMs: 1 } },
+  latency: { measured: true, value: { count: 500, users: 10, p50Ms: 1, p99Ms: 1, maxMs: 1 } },
+  wroteLatencies: true,
 };
 
 export const failedRun: SuiteRun = {
@@ -124,6 +126,17 @@ export function fakeStacks(
   };
 }
 
+const wellMeasured: SuiteRecord['memory'] = {
+  measured: true,
+  value: {
+    sampleCount: 16,
+    peakMb: 500,
+    gaps: [],
+    services: Object.fromEntries(serviceNames.map((name) => [name, { limitMb: 100, peakMb: 60 }])),
+  },
+};
+const oneClock: SuiteRecord['clock'] = { measured: true, value: { engineAheadMs: -1, setByMs: 0 } };
+
 function reportOf(service: string): ContainerReport {
   const inspect = { Config: { Env: [`PASSWORD=${password}`] } } as ContainerReport['inspect'];
   return {
@@ -153,10 +166,7 @@ export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEng
         memoryMb: 24_000,
       }),
     watchEvents: () => Promise.resolve(fakeWatch()),
-    sampleMemory: () => ({
-      stop: () =>
-        Promise.resolve({ measured: true, value: { sampleCount: 1, peakMb: 500, gaps: [], services: {} } }),
-    }),
+    sampleMemory: () => ({ stop: () => Promise.resolve({ memory: wellMeasured, clock: oneClock }) }),
     reports: () => Promise.resolve(serviceNames.map(reportOf)),
     leftovers: () => Promise.resolve([]),
     ...changes,

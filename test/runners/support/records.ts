@@ -1,35 +1,6 @@
 import type { RunRecord, SuiteRecord } from '../../../runners/report/record.js';
 import { judgeRun } from '../../../runners/verdict.js';
 
-/** A suite about which everything was measured and holds. */
-export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
-  return {
-    name: 'chat',
-    category: 'critical',
-    stack: 'main-abc-chat',
-    timeoutMs: 60_000,
-    outcome: { kind: 'passed' },
-    durations: { createMs: 300, upMs: 4_000, suiteMs: 9_000, destroyMs: 800, totalMs: 14_500 },
-    tests: [{ name: 'answers', status: 'passed', durationMs: 120 }],
-    measuresDelivery: true,
-    latency: { measured: true, value: { count: 500, p50Ms: 3, p99Ms: 20, maxMs: 31 } },
-    memory: {
-      measured: true,
-      value: {
-        sampleCount: 80,
-        peakMb: 600,
-        gaps: [],
-        services: { backend: { limitMb: 512, peakMb: 200, kernelPeakMb: 260 } },
-      },
-    },
-    crashes: { measured: true, value: [] },
-    destruction: { kind: 'destroyed' },
-    problems: [],
-    folder: 'chat',
-    ...changes,
-  };
-}
-
 const serviceLimits = {
   postgres: 256,
   redis: 96,
@@ -41,9 +12,48 @@ const serviceLimits = {
   frontend: 96,
 };
 
+const servicePeaks: Extract<SuiteRecord['memory'], { measured: true }>['value']['services'] = {
+  ...Object.fromEntries(
+    Object.entries(serviceLimits).map(([service, limitMb]) => [service, { limitMb, peakMb: 40 }]),
+  ),
+  backend: { limitMb: 512, peakMb: 200, kernelPeakMb: 260 },
+};
+
+/** A suite about which everything was measured and holds. */
+export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
+  return {
+    name: 'chat',
+    category: 'critical',
+    stack: 'main-abc-chat',
+    timeoutMs: 60_000,
+    outcome: { kind: 'passed' },
+    durations: { createMs: 300, upMs: 4_000, suiteMs: 9_000, destroyMs: 800, totalMs: 14_500 },
+    tests: [{ name: 'answers', status: 'passed', durationMs: 120 }],
+    measuresDelivery: true,
+    latency: { measured: true, value: { count: 500, users: 10, p50Ms: 3, p99Ms: 20, maxMs: 31 } },
+    memory: {
+      measured: true,
+      value: {
+        sampleCount: 80,
+        peakMb: 600,
+        gaps: [],
+        services: servicePeaks,
+      },
+    },
+    clock: { measured: true, value: { engineAheadMs: -1.4, setByMs: 0 } },
+    crashes: { measured: true, value: [] },
+    destruction: { kind: 'destroyed' },
+    problems: [],
+    folder: 'chat',
+    ...changes,
+  };
+}
+
 export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {}): RunRecord {
   const known = {
     suites,
+    users: 10,
+    chosen: suites.map(({ name }) => name),
     notChosen: [],
     environment: {
       profile: 'small' as const,
@@ -53,15 +63,14 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
       llm: 'stand-in' as const,
     },
   };
-  return {
-    version: 1,
+  const record = {
+    version: 1 as const,
     runId: 'tabc123xyz',
     startedAt: '2026-01-02T03:04:05.000Z',
     endedAt: '2026-01-02T03:05:05.000Z',
     branch: 'main',
     owner: 'somebody',
     interrupted: false,
-    users: 10,
     host: {
       engineVersion: '20.10.24',
       operatingSystem: 'Debian GNU/Linux 12 (bookworm)',
@@ -72,7 +81,7 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
       node: '20.20.2',
     },
     ...known,
-    verdict: judgeRun({ ...known, ...changes }),
     ...changes,
   };
+  return { ...record, verdict: judgeRun(record) };
 }

@@ -1,0 +1,110 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { readSamples, summarise, type Sample } from '../../runners/memory-summary.js';
+
+const containers = [
+  { service: 'redis', containerId: 'r', limitMb: 96 },
+  { service: 'auth', containerId: 'a', limitMb: 192 },
+] as const;
+
+/** Our clock shows 1e12 when the sampling begins; the engine needs 2 ms for an answer. */
+const sample = (service: Sample['service'], afterMs: number, usedMb = 1): Sample => ({
+  service,
+  afterMs,
+  atMs: 1e12 + afterMs,
+  readAtMs: 1e12 + afterMs - 2,
+  usedMb,
+});
+const everySecond = (service: Sample['service'], times: number[]): Sample[] =>
+  times.map((time) => sample(service, time));
+
+describe('summary', () => {
+  test('has the peak of the simultaneous sum, not the sum of the peaks', () => {
+    const samples = [
+      sample('redis', 0, 50),
+      sample('auth', 1, 10),
+      sample('redis', 1000, 20),
+      sample('auth', 1001, 60),
+    ];
+    expect(summarise(samples, containers, 2000, [])).toEqual({
+      memory: {
+        measured: true,
+        value: {
+          sampleCount: 4,
+          peakMb: 80,
+          gaps: [],
+          services: { redis: { limitMb: 96, peakMb: 50 }, auth: { limitMb: 192, peakMb: 60 } },
+        },
+      },
+      clock: { measured: true, value: { engineAheadMs: -2, setByMs: 0 } },
+    });
+  });
+
+  const gapsOf = (samples: Sample[], durationMs: number, breaks: string[] = []): unknown => {
+    const { memory } = summarise(samples, containers, durationMs, breaks);
+    return memory.measured && memory.value.gaps;
+  };
+
+  test.each([
+    ['no sample', [], 'no memory sample of redis'],
+    ['a single sample, which shows no peak', [1000], 'a single memory sample of redis'],
+    ['a pause at the start', [6000, 7000], 'no memory sample of redis for 6.0 s'],
+    ['a pause in between', [0, 1000, 7000], 'no memory sample of redis for 6.0 s'],
+    ['a pause at the end', [0, 1000], 'no memory sample of redis for 6.0 s'],
+  ])('names a service with %s', (_, times, gap) => {
+    const samples = [...everySecond('redis', times), ...everySecond('auth', [0, 2000, 4000, 6000])];
+    expect(gapsOf(samples, 7000)).toEqual([gap]);
+  });
+
+  test('names what is known to be missing', () => {
+    const samples = [...everySecond('redis', [0, 1000]), ...everySecond('auth', [0, 1000])];
+    expect(gapsOf(samples, 2000, ['it broke off'])).toEqual(['it broke off']);
+  });
+
+  test('is not measured without any sample', () => {
+    const none = { measured: false, reason: 'it broke off; no memory sample came' };
+    expect(summarise([], containers, 1000, ['it broke off'])).toEqual({ memory: none, clock: none });
+  });
+
+  test("shows by how much the engine's clock was ahead at its worst", () => {
+    const samples = [
+      sample('redis', 0),
+      { ...sample('auth', 1000), readAtMs: 1e12 + 1040 },
+      sample('auth', 2000),
+    ];
+    expect(summarise(samples, containers, 3000, []).clock).toMatchObject({ value: { engineAheadMs: 40 } });
+  });
+
+  test.each([60, -60])('shows that our clock was set by %i ms', (byMs) => {
+    const later = { ...sample('redis', 2000), atMs: 1e12 + 2000 + byMs, readAtMs: 1e12 + 1990 + byMs };
+    const { clock } = summarise([sample('redis', 0), later], containers, 3000, []);
+    expect(clock).toMatchObject({ value: { setByMs: 60 } });
+  });
+});
+
+describe('the file of samples', () => {
+  const read = async (text: string, taken: number): Promise<Sample[]> => {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'samples-')), 'memory.jsonl');
+    await writeFile(file, text);
+    return readSamples(file, taken);
+  };
+  const samples = everySecond('redis', [0, 1000, 2000]);
+  const text = samples.map((each) => `${JSON.stringify(each)}\n`).join('');
+
+  test('gives back what was written', async () => {
+    expect(await read(text, 3)).toEqual(samples);
+  });
+
+  test.each([
+    ['cut short', text.slice(0, -10), 'memory.jsonl: line 3 is damaged'],
+    ['cut short between two lines', text.split('\n').slice(0, 2).join('\n'), 'holds 2 samples, 3 were taken'],
+    ['emptied', '', 'holds 0 samples, 3 were taken'],
+    ["mixed with another's", text + text, 'holds 6 samples, 3 were taken'],
+    ['with a figure below zero', text.replace('"usedMb":1', '"usedMb":-1'), 'line 1 is damaged'],
+    ['with a figure that is none', text.replace('"usedMb":1', '"usedMb":null'), 'line 1 is damaged'],
+  ])('that was %s is refused', async (_, damaged, reason) => {
+    await expect(read(damaged, 3)).rejects.toThrow(reason);
+  });
+});

@@ -1,0 +1,25 @@
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach } from '@jest/globals';
+import Docker from 'dockerode';
+
+const endings: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+/** A Docker Engine that answers as the test wants it to, until the test's end. */
+export async function fakeDaemon(answer: RequestListener): Promise<Docker> {
+  const socketPath = path.join(mkdtempSync(path.join(tmpdir(), 'daemon-')), 'docker.sock');
+  const server = createServer(answer).listen(socketPath);
+  await once(server, 'listening');
+  endings.push(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+  return new Docker({ socketPath });
+}

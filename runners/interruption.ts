@@ -3,8 +3,15 @@ import type { Interruption } from './suite-cycle.js';
 /** npm passes a terminal's Ctrl-C on to a program that got it already: the second one of a pair is no second wish. */
 const pairMs = 500;
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+interface Listening extends Interruption {
+  /** From here on a signal means what it means without us. */
+  end(): void;
+}
+
 /** The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, a second one for an end at once. */
-export function listenForInterruption(onFirst: () => void): Interruption {
+export function listenForInterruption(onFirst: () => void): Listening {
   const stop = new AbortController();
   const abandon = new AbortController();
   let firstMs: number | undefined;
@@ -18,6 +25,12 @@ export function listenForInterruption(onFirst: () => void): Interruption {
       abandon.abort();
     }
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  return { stop: stop.signal, abandon: abandon.signal };
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    stop: stop.signal,
+    abandon: abandon.signal,
+    end() {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { listenForInterruption } from './interruption.js';
 import { makePlan, type Choices } from './plan.js';
 import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
+import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
 import { run } from './run.js';
 import { pulumiStacks } from './stack.js';
@@ -15,7 +16,7 @@ import { commandRunner } from './suite-runner.js';
 
 export interface Rehearsal {
   record: RunRecord;
-  /** Holds `record.json`, `junit.xml` and a folder per suite. */
+  /** Holds `record.json`, `junit.xml`, `summary.md` and a folder per suite. */
   folder: string;
   /** Somebody interrupted twice: a destroy may still be under way, and is not waited for. */
   abandoned: boolean;
@@ -45,5 +46,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const record = runRecordSchema.parse(await run(plan, dependencies, interruption, progress));
   await writeFile(path.join(plan.folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
   await writeFile(path.join(plan.folder, 'junit.xml'), junitReport(record));
+  await writeFile(path.join(plan.folder, 'summary.md'), markdownSummary(record));
+  interruption.end();
   return { record, folder: plan.folder, abandoned: interruption.abandon.aborted };
 }

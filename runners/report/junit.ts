@@ -1,4 +1,5 @@
-import reportBuilder, { type Builder } from 'junit-report-builder';
+import { stripVTControlCharacters } from 'node:util';
+import reportBuilder, { type Builder, type TestCase } from 'junit-report-builder';
 import type { RunRecord, SuiteRecord } from './record.js';
 
 // The package's types describe an ES module; what Node imports is its CommonJS object.
@@ -11,7 +12,8 @@ export function junitReport(record: RunRecord): string {
   const verdict = report.testSuite().name('verdict');
   for (const { name, figure, limit, result, reason } of record.verdict.metrics) {
     const metric = verdict.testCase().className('verdict').name(`${name}: ${figure} (limit ${limit})`);
-    if (result !== 'ok') metric.failure(`${result}: ${reason}`, result);
+    if (result === 'failed') metric.failure(reason, result);
+    if (result === 'not proven') metric.error(reason, result);
   }
   return report.build();
 }
@@ -28,6 +30,8 @@ function addSuite(report: Builder, suite: SuiteRecord, record: RunRecord): void 
     `${host.operatingSystem}, Docker Engine ${host.engineVersion}, ${String(host.memoryMb)} MiB`,
   );
   group.property('profile', environment.profile);
+  group.property('users', String(record.users));
+  group.property('llm', environment.llm);
   for (const [service, limitMb] of Object.entries(environment.services)) {
     group.property(`limit.${service}`, `${String(limitMb)} MiB`);
   }
@@ -43,21 +47,34 @@ function addSuite(report: Builder, suite: SuiteRecord, record: RunRecord): void 
       .className(suite.name)
       .name(name)
       .time(durationMs / 1000);
-    if (status === 'failed') test.failure(failure ?? 'failed');
+    if (status === 'failed') fail(test, failure ?? 'failed');
     if (status === 'skipped') test.skipped();
   }
   for (const [what, message] of troublesOf(suite)) {
-    group.testCase().className(suite.name).name(what).error(message);
+    const { title, rest } = split(message);
+    group.testCase().className(suite.name).name(what).error(title, undefined, rest);
   }
   const { outcome } = suite;
   if (outcome.kind === 'timed out') {
     const message = `the suite did not end within its ${String(outcome.timeoutMs / 1000)} s`;
-    group.testCase().className(suite.name).name('timeout').failure(message);
+    fail(group.testCase().className(suite.name).name('timeout'), message);
   }
   // A suite can fail without a failed test: by its exit code, or for want of any test.
   if (outcome.kind === 'failed' && !suite.tests.some(({ status }) => status === 'failed')) {
-    group.testCase().className(suite.name).name('suite').failure(outcome.reason);
+    fail(group.testCase().className(suite.name).name('suite'), outcome.reason);
   }
+}
+
+/** Readers show the attribute as a headline, and what is in the element below it. */
+function fail(test: TestCase, message: string): void {
+  const { title, rest } = split(message);
+  test.failure(title).stacktrace(rest);
+}
+
+function split(message: string): { title: string; rest: string | undefined } {
+  const plain = stripVTControlCharacters(message).trim();
+  const [title = ''] = plain.split('\n', 1);
+  return { title, rest: title === plain ? undefined : plain };
 }
 
 /** What is nobody's test: name and message. */
@@ -67,8 +84,7 @@ function troublesOf({ outcome, crashes, destruction }: SuiteRecord): [string, st
   if (outcome.kind === 'interrupted') troubles.push(['harness', `interrupted in ${outcome.phase}`]);
   if (outcome.kind === 'not run') troubles.push(['harness', `not run: ${outcome.reason}`]);
   if (crashes.measured) {
-    for (const { service, kind, evidence } of crashes.value)
-      troubles.push([`crash of ${service}`, `${kind}: ${evidence}`]);
+    for (const { service, kind, evidence } of crashes.value) troubles.push([`${service}: ${kind}`, evidence]);
   }
   if (destruction.kind === 'failed') troubles.push(['destroy', destruction.message]);
   if (destruction.kind === 'left over') {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { marked, type Token, type Tokens } from 'marked';
 import { junitReport } from '../../runners/report/junit.js';
+import { markdownSummary } from '../../runners/report/summary.js';
 import { terminalReport } from '../../runners/report/terminal.js';
 import type { RunRecord } from '../../runners/report/record.js';
 import { runRecord, suiteRecord } from './support/records.js';
@@ -47,11 +49,40 @@ describe('JUnit report', () => {
     expect(xml).toContain('<failure message="expected &lt;1> &amp; got 2"/>');
   });
 
+  test('has the first line as the headline, all lines in the element, and nothing that XML forbids', () => {
+    const failure = 'expected 1\n\u001b[31mgot 2\u001b[39m\u0000 ]]>';
+    const suite = suiteRecord({
+      name: 'bad',
+      outcome: { kind: 'failed', reason: '1 of 1 tests failed' },
+      tests: [{ name: 'a "quoted" <name> & \u0007', status: 'failed', durationMs: 1, failure }],
+    });
+    const xml = casesOf(runRecord([suite]), 'bad');
+    expect(xml).toContain('name="a &quot;quoted&quot; &lt;name> &amp; "');
+    expect(xml).toMatch(
+      /<failure message="expected 1">\s*<!\[CDATA\[expected 1\ngot 2 \]\]\]\]><!\[CDATA\[>\]\]>/,
+    );
+    expect(xml).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+
+  test('tells two crashes of one service apart', () => {
+    const [first, second] = (['killed', 'unhealthy'] as const).map((kind) => ({
+      service: 'redis',
+      kind,
+      evidence: 'seen',
+    }));
+    if (first === undefined || second === undefined) throw new Error('no crash');
+    const crashed = suiteRecord({ name: 'bad', crashes: { measured: true, value: [first, second] } });
+    const xml = casesOf(runRecord([crashed]), 'bad');
+    expect(xml).toContain('tests="3" failures="0" errors="2"');
+    expect(xml).toContain('name="redis: killed"');
+    expect(xml).toContain('name="redis: unhealthy"');
+  });
+
   test('has an error for what is no test, and none for what is', () => {
     const xml = casesOf(runRecord([suites.errored]), 'broken');
     expect(xml).toContain('tests="3" failures="0" errors="3"');
     expect(xml).toContain('<error message="up: no room"/>');
-    expect(xml).toContain('<error message="exit: it ended with exit code 1"/>');
+    expect(xml).toContain('name="redis: exit"');
     expect(xml).toContain('<error message="locked"/>');
   });
 
@@ -76,8 +107,8 @@ describe('JUnit report', () => {
 
   test('has each metric, and fails those that are not ok', () => {
     const xml = casesOf(runRecord([suites.errored]), 'verdict');
-    expect(xml).toContain('<failure message="failed: broken: failed" type="failed"/>');
-    expect(xml).toContain('type="not proven"');
+    expect(xml).toContain('<failure message="broken: failed" type="failed"/>');
+    expect(xml).toMatch(/<error message="[^"]*broken errored[^"]*" type="not proven"\/>/);
   });
 });
 
@@ -134,5 +165,91 @@ describe('terminal report', () => {
 
   test('has no colours', () => {
     expect(terminalReport(runRecord(Object.values(suites)), '/artifacts')).not.toContain('\u001b[');
+  });
+});
+
+describe('Markdown summary', () => {
+  /** What a reader sees, block by block, the HTML among it. */
+  const parse = (record: RunRecord): Token[] => marked.lexer(markdownSummary(record));
+  const tablesOf = (record: RunRecord): Tokens.Table[] =>
+    parse(record).filter((token): token is Tokens.Table => token.type === 'table');
+  const cellsOf = ({ rows }: Tokens.Table): string[][] =>
+    rows.map((row) => row.map(({ text }) => decode(text)));
+  const decode = (text: string): string =>
+    text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+
+  test('begins with the verdict and has every metric, suite and service', () => {
+    const record = runRecord([suites.passed]);
+    expect(parse(record)[0]).toMatchObject({
+      type: 'heading',
+      text: 'GO: every metric was measured and holds',
+    });
+    const [metrics, ran, memory] = tablesOf(record).map(cellsOf);
+    expect(metrics).toContainEqual(['event delivery, p99', '20.0 ms', '< 100 ms', 'ok', '']);
+    expect(ran).toEqual([expect.arrayContaining(['good', 'passed', '1/1', '600', '20.0'])]);
+    expect(memory).toContainEqual(['backend', '200', '260', '512']);
+    expect(markdownSummary(record)).not.toContain('###');
+  });
+
+  test('names what did not pass, with its evidence', () => {
+    const text = decode(markdownSummary(runRecord(Object.values(suites))));
+    expect(text).toMatch(/^## NO-GO: .*suites pass: failed/);
+    expect(text).toContain(
+      '### bad\n\n- suite failed: 1 of 2 tests failed\n\n<details><summary>failed: breaks',
+    );
+    expect(text).toContain('- harness error (up): no room');
+    expect(text).toContain('- redis: exit, it ended with exit code 1');
+    expect(text).toContain('- Finish it: npm run pulumi -- destroy --stack x');
+    expect(text).toContain('Logs and samples: chat/');
+    expect(text).not.toContain('### good');
+  });
+
+  const nasty = [
+    'a | b `code` **bold** _it_ ~~no~~ [link](http://x) ![i](y) <script>alert(1)</script> </summary></details>',
+    '# no heading',
+    '```',
+    '| - | - |',
+    '&lt; &#60; \\ $x$ @somebody #1 \u0000 \u001b[31mred',
+  ];
+
+  test.each(nasty)('is not broken by %j', (name) => {
+    const failure = `${name}\n\n${name}\n</pre></details>\n\n# heading\n`;
+    const bad = suiteRecord({
+      name: 'bad',
+      outcome: { kind: 'failed', reason: `${name}\n\n${failure}` },
+      tests: [{ name, status: 'failed', durationMs: 1, failure }],
+      problems: [name],
+    });
+    const lost = suiteRecord({ name, latency: { measured: false, reason: name } });
+    const record = runRecord([bad, lost]);
+    const tokens = parse(record);
+    expect(tokens.filter(({ type }) => type === 'heading').length).toBe(2);
+    expect(tablesOf(record).map(({ header, rows }) => [header.length, rows.length])).toEqual([
+      [5, 7],
+      [12, 2],
+      [4, 8],
+    ]);
+    const tags = [...marked.parser(tokens).matchAll(/<\/?([a-z0-9]+)/g)].map(([, tag]) => tag);
+    const known = ['h2', 'h3', 'p', 'br', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'ul', 'li'];
+    expect([...new Set(tags)].sort()).toEqual([...known, 'details', 'pre', 'summary'].sort());
+    for (const tag of ['details', 'summary', 'pre']) {
+      expect(tags.filter((each) => each === tag).length % 2).toBe(0);
+    }
+  });
+
+  test('keeps far below what GitHub takes, the verdict first', () => {
+    const tests = Array.from({ length: 2_000 }, (_, index) => ({
+      name: `test ${String(index)}`,
+      status: 'failed' as const,
+      durationMs: 1,
+      failure: '€'.repeat(20_000),
+    }));
+    const text = markdownSummary(
+      runRecord([suiteRecord({ outcome: { kind: 'failed', reason: 'all' }, tests })]),
+    );
+    expect(Buffer.byteLength(text)).toBeLessThan(300 * 1024);
+    expect(text).toMatch(/^## NO-GO/);
+    expect(text).toContain('… (cut: the rest is in record.json)');
+    expect(text.match(/<details>/g)?.length).toBe(text.match(/<\/details>/g)?.length);
   });
 });

@@ -1,0 +1,170 @@
+import { serviceNames } from '../../components/services.js';
+import type { Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+
+/** What every report for people shows, before it is laid out: text as it is, escaped for nothing. */
+export interface Rows {
+  /** The first column is text, all others are figures. */
+  head: string[];
+  rows: string[][];
+}
+
+/** Something that didn't go well: a line, and what there is to read about it. */
+export interface Trouble {
+  title: string;
+  text?: string;
+}
+
+export function heading({ runId, branch, users, environment, host }: RunRecord): string[] {
+  const llm = environment.llm === 'stand-in' ? 'a scripted stand-in' : 'an external server';
+  return [
+    `Run ${runId} of branch ${branch}: profile ${environment.profile}, ${String(users)} concurrent users, the LLM is ${llm}`,
+    `Docker Engine ${host.engineVersion}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,
+  ];
+}
+
+export function verdictLine({ verdict, notChosen }: RunRecord): string {
+  if (verdict.decision === 'go') return 'GO: every metric was measured and holds';
+  if (verdict.partial)
+    return `NO-GO: what was chosen holds, but ${String(notChosen.length)} suites were not chosen`;
+  const reasons = verdict.metrics
+    .filter(({ result }) => result !== 'ok')
+    .map(({ name, result }) => `${name}: ${result}`);
+  return `NO-GO: ${reasons.join('; ')}`;
+}
+
+export function suiteRows(suites: readonly SuiteRecord[]): Rows {
+  return {
+    head: [
+      ...['suite', 'outcome', 'tests', 'up s', 'suite s', 'destroy s', 'total s', 'peak MiB'],
+      ...['events', 'p50 ms', 'p99 ms', 'max ms'],
+    ],
+    rows: suites.map(({ name, outcome, tests, durations, memory, latency }) => [
+      name,
+      outcome.kind,
+      `${String(tests.filter(({ status }) => status === 'passed').length)}/${String(tests.length)}`,
+      seconds(durations.upMs),
+      seconds(durations.suiteMs),
+      seconds(durations.destroyMs),
+      seconds(durations.totalMs),
+      memory.measured ? memory.value.peakMb.toFixed(0) : '?',
+      ...(latency.measured
+        ? [
+            String(latency.value.count),
+            latency.value.p50Ms.toFixed(1),
+            latency.value.p99Ms.toFixed(1),
+            latency.value.maxMs.toFixed(1),
+          ]
+        : ['?', '?', '?', '?']),
+    ]),
+  };
+}
+
+const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : (ms / 1000).toFixed(1));
+
+/** Each service's highest peak over all suites. */
+export function memoryRows({ suites, environment }: RunRecord): Rows {
+  const rows = serviceNames.map((service) => {
+    const measured = suites.flatMap(({ memory }) =>
+      memory.measured ? (memory.value.services[service] ?? []) : [],
+    );
+    const kernel = measured.flatMap(({ kernelPeakMb }) => kernelPeakMb ?? []);
+    return [
+      service,
+      measured.length === 0 ? '?' : Math.max(...measured.map(({ peakMb }) => peakMb)).toFixed(0),
+      kernel.length === 0 ? '?' : Math.max(...kernel).toFixed(0),
+      String(environment.services[service]),
+    ];
+  });
+  return { head: ['service', 'peak MiB', 'with page cache', 'limit MiB'], rows };
+}
+
+export function metricRows({ verdict }: RunRecord): Rows {
+  return {
+    head: ['metric', 'figure', 'limit', 'result', 'reason'],
+    rows: verdict.metrics.map(({ name, figure, limit, result, reason }) => [
+      name,
+      figure,
+      limit,
+      result,
+      reason,
+    ]),
+  };
+}
+
+/** What didn't go well in a suite's turn, its outcome first. */
+export function troublesOf(suite: SuiteRecord): Trouble[] {
+  return [
+    ...outcomeTroubles(suite.outcome, suite.tests),
+    ...(suite.crashes.measured
+      ? suite.crashes.value.map(({ service, kind, evidence }) =>
+          troubleOf(`${service}: ${kind}, ${evidence}`),
+        )
+      : []),
+    ...suite.problems.map(troubleOf),
+    ...destructionTroubles(suite),
+  ];
+}
+
+/** Why a suite didn't pass: its outcome, then each test that didn't. */
+export function outcomeTroubles(outcome: Outcome, tests: readonly TestResult[]): Trouble[] {
+  return [
+    ...reasonOf(outcome).map(troubleOf),
+    ...tests.flatMap(({ name, status, failure }) =>
+      status === 'passed'
+        ? []
+        : [{ title: `${status}: ${name}`, ...(failure === undefined ? {} : { text: failure }) }],
+    ),
+  ];
+}
+
+/** The first line says what happened, the others are to be read about it. */
+function troubleOf(message: string): Trouble {
+  const [title = '', ...text] = message.split('\n');
+  return { title, ...(text.length === 0 ? {} : { text: text.join('\n') }) };
+}
+
+function reasonOf(outcome: Outcome): string[] {
+  switch (outcome.kind) {
+    case 'passed':
+      return [];
+    case 'failed':
+      return [`suite failed: ${outcome.reason}`];
+    case 'timed out':
+      return [`suite failed: it did not end within its ${String(outcome.timeoutMs / 1000)} s`];
+    case 'errored':
+      return [`harness error (${outcome.phase}): ${outcome.message}`];
+    case 'interrupted':
+      return [`interrupted (${outcome.phase})`];
+    case 'not run':
+      return [`not run: ${outcome.reason}`];
+  }
+}
+
+function destructionTroubles({ destruction, stack }: SuiteRecord): Trouble[] {
+  switch (destruction.kind) {
+    case 'destroyed':
+    case 'nothing made':
+      return [];
+    case 'kept':
+      return [
+        {
+          title: `the environment was kept. Look at it: docker ps --filter label=rehearsal.stack=${stack}`,
+        },
+        { title: `Destroy it: ${destruction.command}` },
+      ];
+    case 'failed':
+      return [
+        troubleOf(`destroy failed: ${destruction.message}`),
+        { title: `Finish it: ${destruction.command}` },
+      ];
+    case 'left over':
+      return [
+        {
+          title: 'left over after destroy:',
+          text: destruction.leftovers
+            .map(({ kind, name }) => `  docker ${kind} rm ${kind === 'network' ? '' : '--force '}${name}`)
+            .join('\n'),
+        },
+      ];
+  }
+}

@@ -11,6 +11,7 @@ import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
 import { run } from './run.js';
+import { withOwnEncryption } from './secrets.js';
 import { pulumiStacks } from './stack.js';
 import { commandRunner } from './suite-runner.js';
 
@@ -43,7 +44,10 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     engine: dockerEngine(connectDocker(engine.dockerHost)),
     suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']),
   };
-  const record = runRecordSchema.parse(await run(plan, dependencies, interruption, progress));
+  const settings = await withOwnEncryption(plan.settings, engine.pulumi, env);
+  const record = runRecordSchema.parse(
+    await run({ ...plan, settings }, dependencies, interruption, progress),
+  );
   await writeFile(path.join(plan.folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
   await writeFile(path.join(plan.folder, 'junit.xml'), junitReport(record));
   await writeFile(path.join(plan.folder, 'summary.md'), markdownSummary(record));

@@ -5,22 +5,24 @@ import { ConfigError, configNamespace } from '../components/config.js';
 import { projectFolder } from '../engine/stack-files.js';
 import { readYamlMap } from '../engine/yaml-file.js';
 
+const encryptionSchema = z.object({
+  encryptionsalt: z.string().optional(),
+  secretsprovider: z.string().optional(),
+  encryptedkey: z.string().optional(),
+});
+/** What `{secure: …}` values are decrypted with, together with the passphrase or the provider's own keys. */
+export type Encryption = z.infer<typeof encryptionSchema>;
+
 /** A stack's settings file, as Pulumi reads it. */
 export interface Settings {
   /** For messages: the file's name, or that there is none. */
   source: string;
   /** Values by key, `rehearsal:profile`. */
   config: Record<string, unknown>;
-  /** What `{secure: …}` values are decrypted with, together with the passphrase. */
-  encryption: Record<string, unknown>;
+  encryption: Encryption;
 }
 
-const fileSchema = z.looseObject({
-  config: z.record(z.string(), z.unknown()).nullish(),
-  encryptionsalt: z.string().optional(),
-  secretsprovider: z.string().optional(),
-  encryptedkey: z.string().optional(),
-});
+const fileSchema = encryptionSchema.extend({ config: z.record(z.string(), z.unknown()).nullish() });
 
 const defaultStack = 'dev';
 
@@ -50,25 +52,22 @@ export async function readSettings({
   }
   const stacksFolder = path.join(checkout, '.rehearsal', 'stacks');
   const folder = await projectFolder(checkout, stacksFolder, stack ?? defaultStack, note);
-  const parsed = fileSchema.safeParse(await readYamlMap(path.join(folder, name)));
+  return readSettingsFile(path.join(folder, name));
+}
+
+/** @throws Error with file, line and column of what is no YAML; ConfigError. */
+export async function readSettingsFile(file: string): Promise<Settings> {
+  const source = path.basename(file);
+  const parsed = fileSchema.safeParse(await readYamlMap(file));
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-      name,
+      source,
     );
   }
-  const { config, encryptionsalt, secretsprovider, encryptedkey } = parsed.data;
-  return {
-    source: name,
-    config: Object.fromEntries(
-      Object.entries(config ?? {}).map(([key, value]) => [withNamespace(key), value]),
-    ),
-    encryption: Object.fromEntries(
-      Object.entries({ encryptionsalt, secretsprovider, encryptedkey }).filter(
-        ([, value]) => value !== undefined,
-      ),
-    ),
-  };
+  const { config, ...encryption } = parsed.data;
+  const entries = Object.entries(config ?? {}).map(([key, value]) => [withNamespace(key), value]);
+  return { source, config: Object.fromEntries(entries) as Settings['config'], encryption };
 }
 
 /** Pulumi takes a key without a namespace for one of the project's own. */

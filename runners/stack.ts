@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
+import { initCommand, pulumiCommand, StackError } from './pulumi.js';
+import type { Encryption } from './settings.js';
 import { labelsInState, type StackLabels } from './stack-state.js';
 
 export interface StackRequest {
@@ -12,7 +13,7 @@ export interface StackRequest {
   /** Belongs to this stack alone: project and settings files, logs. */
   folder: string;
   /** The stack's settings file, as `Pulumi.<stack>.yaml` has it. */
-  settings: Record<string, unknown>;
+  settings: Encryption & { config: Record<string, unknown> };
 }
 
 export interface StandingStackRequest {
@@ -64,12 +65,6 @@ export interface Stack {
   destroyCommand: string;
 }
 
-/** A Pulumi operation that failed. The message quotes what Pulumi said. */
-export class StackError extends Error {
-  override readonly name = 'StackError';
-}
-
-const quickTimeoutMs = 60_000;
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
 const graceMs = 10_000;
 const quotedLines = 40;
@@ -86,20 +81,7 @@ export function pulumiStacks(
   checkout: string,
   program: () => Promise<string>,
 ): StackEngine & StandingStacks {
-  const quick = async (args: string[], cwd: string): Promise<string> => {
-    const result = await execa(pulumi, [...args, '--non-interactive', '--color', 'never'], {
-      cwd,
-      env,
-      extendEnv: false,
-      stdin: 'ignore',
-      timeout: quickTimeoutMs,
-      reject: false,
-    });
-    if (!result.failed) return result.stdout;
-    throw new StackError(
-      `pulumi ${args.slice(0, 2).join(' ')} failed: ${result.stderr || result.shortMessage}`,
-    );
-  };
+  const quick = pulumiCommand(pulumi, env);
   const outputs = async (stackName: string, cwd: string): Promise<Outputs> => {
     const text = await quick(['stack', 'output', '--json', '--show-secrets', '--stack', stackName], cwd);
     return parseOutputs(text, stackName);
@@ -155,7 +137,7 @@ export function pulumiStacks(
       await makeProject(folder, await program());
       const settingsFile = path.join(folder, `Pulumi.${name}.yaml`);
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
-      await quick(['stack', 'init', name, '--no-select'], folder);
+      await quick(initCommand(name, settings), folder);
       return stackIn(name, folder, folder);
     },
     async open({ name, project, logFolder, config }) {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
-import { pulumiStacks, StackError, type Stack } from '../../runners/stack.js';
+import { StackError } from '../../runners/pulumi.js';
+import { pulumiStacks, type Stack } from '../../runners/stack.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
 const control = { timeoutMs: 60_000, onLine: () => undefined };

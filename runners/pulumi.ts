@@ -1,0 +1,40 @@
+import { execa } from 'execa';
+import type { Encryption } from './settings.js';
+
+const timeoutMs = 60_000;
+
+/** A Pulumi operation that failed. The message quotes what Pulumi said. */
+export class StackError extends Error {
+  override readonly name = 'StackError';
+}
+
+/** Runs a command that only reads or writes settings and state. @returns its stdout. @throws StackError */
+export type PulumiCommand = (args: readonly string[], cwd: string) => Promise<string>;
+
+/** @param env the whole environment of the CLI. */
+export function pulumiCommand(pulumi: string, env: NodeJS.ProcessEnv): PulumiCommand {
+  return async (args, cwd) => {
+    const result = await execa(pulumi, [...args, '--non-interactive', '--color', 'never'], {
+      cwd,
+      env,
+      extendEnv: false,
+      stdin: 'ignore',
+      timeout: timeoutMs,
+      reject: false,
+    });
+    if (!result.failed) return result.stdout;
+    throw new StackError(
+      `pulumi ${args.slice(0, 2).join(' ')} failed: ${result.stderr || result.shortMessage}`,
+    );
+  };
+}
+
+/**
+ * The command that makes an empty stack. The CLI takes no notice of the secrets provider that the settings file
+ * names.
+ * @param encryption of the stack's settings.
+ */
+export function initCommand(name: string, { secretsprovider }: Encryption): string[] {
+  const provider = secretsprovider === undefined ? [] : ['--secrets-provider', secretsprovider];
+  return ['stack', 'init', name, '--no-select', ...provider];
+}

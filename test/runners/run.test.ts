@@ -28,7 +28,7 @@ describe('a run', () => {
       ...['create two', 'up two', 'suite two', 'destroy two'],
     ]);
     expect(record.verdict.decision).toBe('go');
-    expect(record.suites.map(({ stack }) => stack)).toEqual(['main-tabc123xyz-one', 'main-tabc123xyz-two']);
+    expect(record.suites.map(({ stack }) => stack)).toEqual(['main--tabc123xyz-one', 'main--tabc123xyz-two']);
   });
 
   test("hands the settings on, with the run's labels and what decrypts secrets", async () => {
@@ -163,7 +163,7 @@ describe('whatever happens, the environment is destroyed', () => {
     );
     const record = await runWith(calls, { suites, plan: planFor(['one', 'two'], { keepOnFailure: true }) });
     expect(calls.filter((call) => call.startsWith('destroy'))).toEqual(['destroy two']);
-    expect(record.suites[0]?.destruction).toEqual({ kind: 'kept', command: 'destroy main-tabc123xyz-one' });
+    expect(record.suites[0]?.destruction).toEqual({ kind: 'kept', command: 'destroy main--tabc123xyz-one' });
   });
 });
 
@@ -299,7 +299,7 @@ describe('an error while tidying up', () => {
     const record = await runWith([], { stacks, plan: planFor(['one']) });
     expect(record.suites[0]).toMatchObject({
       outcome: { kind: 'errored', phase: 'up', message: 'no room' },
-      destruction: { kind: 'failed', message: 'one: locked', command: 'destroy main-tabc123xyz-one' },
+      destruction: { kind: 'failed', message: 'one: locked', command: 'destroy main--tabc123xyz-one' },
     });
   });
 

@@ -13,6 +13,7 @@ const root = path.dirname(import.meta.dirname ?? path.dirname(new URL(import.met
 /** Entry files by first argument; every other argument belongs to the runner. */
 const entries = {
   tests: 'test/run.ts',
+  soak: 'test/soak.ts',
   doctor: 'engine/doctor.ts',
   pulumi: 'engine/pulumi.ts',
 };

@@ -69,6 +69,8 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
         add({ ...event, action: 'unhealthy' });
         break;
       case 'disconnect':
+        // A provider takes a new container off the engine's own network before it starts.
+        if (Attributes['name'] === 'bridge') break;
         void isCutOff(docker.getContainer(containerId), Attributes['name'] ?? '').then((cutOff) => {
           if (cutOff) add({ ...event, action: 'cut off' });
         });

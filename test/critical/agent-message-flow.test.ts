@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { listThreads, postMessage } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';
@@ -9,6 +9,7 @@ import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js'
 import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
 import { expectedRun } from './support/runs.js';
 import { messageRows } from './support/sql.js';
+import { test } from './support/test.js';
 import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
 
 let browser: Browser;

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { ask, openChat, problemsOf } from './support/chat.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
@@ -8,6 +8,7 @@ import { expectNone, type ExpectedEvent } from './support/order.js';
 import { expectedFailure, expectedRun, type ToolCall } from './support/runs.js';
 import { runRows } from './support/sql.js';
 import { expectMessages, expectStored } from './support/stored.js';
+import { test } from './support/test.js';
 import { createUsers, type User } from './support/users.js';
 
 interface Question {

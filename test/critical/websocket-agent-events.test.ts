@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
 import { createThread } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';
@@ -9,6 +9,7 @@ import { describeEvent } from './support/events.js';
 import { latencyMs } from './support/latencies.js';
 import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
 import { expectedRun } from './support/runs.js';
+import { test } from './support/test.js';
 import { createUsers, logIn, logOut, type User } from './support/users.js';
 
 interface Conversation extends Chat {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { postMessage, tryToGetRun, tryToListMessages, tryToPost } from './support/backend.js';
 import { ask, openChat, problemsOf } from './support/chat.js';
 import { connect, connectElsewhere } from './support/connection.js';
@@ -8,6 +8,7 @@ import { describeEvents, type ReceivedEvent } from './support/events.js';
 import { expectNone, problemsOfStream, problemsOfRun } from './support/order.js';
 import { expectedFailure, expectedRun } from './support/runs.js';
 import { problemsOfRows } from './support/sql.js';
+import { test } from './support/test.js';
 import { createUser, createUsers, logIn, type User } from './support/users.js';
 
 /** Every user does the same at once, each with a thread of their own; the problems of all are reported together. */

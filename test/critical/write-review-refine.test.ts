@@ -1,10 +1,11 @@
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { ask, openChat, problemsOf, type Chat } from './support/chat.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import type { ReceivedEvent } from './support/events.js';
 import { expectNone, type ExpectedEvent } from './support/order.js';
 import { problemsOfRows } from './support/sql.js';
 import { expectMessages, expectStored } from './support/stored.js';
+import { test } from './support/test.js';
 import { createUsers } from './support/users.js';
 
 const pipeline = 'write-review-refine';

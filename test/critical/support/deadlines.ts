@@ -9,6 +9,8 @@ export const deadlines = {
   runMs: 30_000,
   /** The same where the LLM never answers: the backend's own LLM_TIMEOUT_MS passes first. */
   hangingRunMs: 60_000,
+  /** A service's account of its own health, asked for when a test has failed; the backend takes 3 s for it. */
+  symptomMs: 10_000,
   /** From an event to its row in ClickHouse; the backend promises one second. */
   eventRowsMs: 15_000,
   /** From a token's expiry to its refusal. */

@@ -20,6 +20,8 @@ const project = (displayName, options = {}) => ({
 });
 
 export default {
+  /** Of `test.concurrent`: a critical suite keeps a core busy. */
+  maxConcurrency: 2,
   projects: [
     project('components'),
     project('engine'),

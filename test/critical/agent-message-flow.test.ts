@@ -5,10 +5,12 @@ import { ask, openChat, type Chat } from './support/chat.js';
 import { connect } from './support/connection.js';
 import { testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
+import { problemsOfList } from './support/lists.js';
 import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
 import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
-import { expectedRun } from './support/runs.js';
+import { calculation, expectedRun } from './support/runs.js';
 import { messageRows } from './support/sql.js';
+import { nameMessage } from './support/stored.js';
 import { test } from './support/test.js';
 import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
 
@@ -66,17 +68,16 @@ async function watch(account: Account): Promise<Chat> {
 }
 
 /** The page shows what PostgreSQL has and what a subscriber received: nothing less, nothing twice. */
-async function expectShown(
+async function problemsOfShown(
   page: ChatPage,
-  { threadId, connection }: Chat,
+  { user: { label }, threadId, connection }: Chat,
   messages: ShownMessage[],
-): Promise<void> {
+): Promise<string[]> {
   const rows = await messageRows(threadId);
-  expect(rows.map(({ role, content }) => ({ role, content }))).toEqual(messages);
-  await Promise.all(rows.map(({ run_id }) => connection.untilEnd(run_id)));
-  await page.untilEvents(connection.events.length);
-  expect(await page.events()).toEqual(connection.events.map(({ type, seq }) => ({ type, seq })));
-  expect(await page.messages()).toEqual(messages);
+  return [
+    ...problemsOfList(label, 'PostgreSQL', rows.map(nameMessage), messages.map(nameMessage)),
+    ...(await page.problemsOf(messages, connection.events)),
+  ];
 }
 
 const problemsOfChat = ({ user: { label, userId }, threadId, connection }: Chat): string[] => [
@@ -95,25 +96,26 @@ test(
         return { account, chat: await watch(account) };
       },
       async ({ page, account, chat }, index) => {
-        const input = `calculate ${String(index)} * 100 + 1`;
+        const expression = `${String(index)} * 100 + 1`;
+        const input = `calculate ${expression}`;
         const content = `The result is ${String(index * 100 + 1)}.`;
-        const calls = [{ tool: 'calculator', end: { ok: true } }];
+        const calls = [calculation(expression, index * 100 + 1)];
         const messages = [
           { role: 'user', content: input },
           { role: 'assistant', content },
         ];
         await page.say(input);
-        await page.untilAnswers(1);
-        await expectShown(page, chat, messages);
+        await chat.connection.untilRunsEnd(1);
+        const problems = [
+          ...problemsOfChat(chat),
+          ...problemsOfRun(account.label, chat.connection.events, expectedRun({ input, calls, content })),
+          ...(await problemsOfShown(page, chat, messages)),
+        ];
+        if (problems.length > 0) return problems;
 
         await page.reload();
         await page.untilLoggedIn(account.email);
-        await page.untilAnswers(1);
-        await expectShown(page, chat, messages);
-        return [
-          ...problemsOfChat(chat),
-          ...problemsOfRun(account.label, chat.connection.events, expectedRun({ input, calls, content })),
-        ];
+        return problemsOfShown(page, chat, messages);
       },
     ),
   testTimeoutMs,
@@ -131,22 +133,26 @@ test(
         expect(await page.isLoggedIn()).toBe(false);
         await page.logIn(user);
         await page.openThread(0);
-        await page.untilAnswers(1);
         return { account: user, chat };
       },
       async ({ page, chat }) => {
+        const earlier = [
+          { role: 'user', content: `earlier words of ${chat.user.userId}` },
+          { role: 'assistant', content: `You said: earlier words of ${chat.user.userId}` },
+        ];
+        const problems = await problemsOfShown(page, chat, earlier);
+        if (problems.length > 0) return problems;
         await page.say('[llm:error] please');
         expect(await page.runError()).not.toBe('');
         await page.say('again');
-        await page.untilAnswers(2);
-        await expectShown(page, chat, [
-          { role: 'user', content: `earlier words of ${chat.user.userId}` },
-          { role: 'assistant', content: `You said: earlier words of ${chat.user.userId}` },
+        await chat.connection.untilRunsEnd(3);
+        const shown = await problemsOfShown(page, chat, [
+          ...earlier,
           { role: 'user', content: '[llm:error] please' },
           { role: 'user', content: 'again' },
           { role: 'assistant', content: 'You said: again' },
         ]);
-        return problemsOfChat(chat);
+        return [...problemsOfChat(chat), ...shown];
       },
     ),
   testTimeoutMs,
@@ -166,20 +172,19 @@ test(
       },
       async ({ page, chat }) => {
         await page.say('before');
-        await page.untilAnswers(1);
+        await chat.connection.untilRunsEnd(1);
 
         await page.disconnect();
         const runId = await postMessage(chat.user, chat.threadId, 'in the meantime');
         await chat.connection.untilEnd(runId);
         await page.reconnect();
-        await page.untilAnswers(2);
-        await expectShown(page, chat, [
+        const shown = await problemsOfShown(page, chat, [
           { role: 'user', content: 'before' },
           { role: 'assistant', content: 'You said: before' },
           { role: 'user', content: 'in the meantime' },
           { role: 'assistant', content: 'You said: in the meantime' },
         ]);
-        return problemsOfChat(chat);
+        return [...problemsOfChat(chat), ...shown];
       },
     ),
   testTimeoutMs,

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { postMessage, tryToGetRun, tryToListMessages, tryToPost } from './support/backend.js';
 import { ask, openChat, problemsOf } from './support/chat.js';
 import { connect, connectElsewhere } from './support/connection.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
-import { describeEvents, type ReceivedEvent } from './support/events.js';
+import { describeEvent, type ReceivedEvent } from './support/events.js';
+import { problemsOfList } from './support/lists.js';
 import { expectNone, problemsOfStream, problemsOfRun } from './support/order.js';
 import { expectedFailure, expectedRun } from './support/runs.js';
 import { problemsOfRows } from './support/sql.js';
@@ -17,19 +17,24 @@ async function everybody(does: (user: User, users: User[]) => Promise<string[]>)
   expectNone((await Promise.all(users.map((user) => does(user, users)))).flat());
 }
 
-const contentsOf = (events: readonly ReceivedEvent[]): unknown[] =>
-  events.map((event) => ({ ...event, receivedAt: undefined }));
-
 /** Two subscribers of one thread got the same events in the same order. */
 function problemsOfCopy(
   label: string,
   copy: readonly ReceivedEvent[],
   original: readonly ReceivedEvent[],
 ): string[] {
-  if (isDeepStrictEqual(contentsOf(copy), contentsOf(original))) return [];
-  return [
-    `${label}: received ${describeEvents(copy)}, where another subscriber got ${describeEvents(original)}`,
-  ];
+  const problems = problemsOfList(
+    label,
+    'what was received',
+    copy.map(describeEvent),
+    original.map(describeEvent),
+  );
+  if (problems.length > 0) return problems;
+  return original.flatMap((event, index) => {
+    const [one, other] = [event, copy[index]].map((of) => JSON.stringify({ ...of, receivedAt: undefined }));
+    if (one === other) return [];
+    return [`${label}: received ${String(other)}, where another subscriber got ${String(one)}`];
+  });
 }
 
 const echo = (input: string) => expectedRun({ input, content: `You said: ${input}` });
@@ -186,7 +191,7 @@ test(
       const { runId } = await ask(chat, 'before');
       await connection.untilEnd(runId);
 
-      const closure = await connection.untilClosed(deadlines.expiryMs);
+      const closure = await connection.untilClosed(' when its token expires', deadlines.expiryMs);
       const aheadMs = Date.parse(brief.expiresAt) - closure.atMs;
       expect(closure).toMatchObject({ code: 4401, reason: 'token_expired' });
       // The two clocks are one machine's, or two that are kept in step.

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { agentEventSchema, type AgentEvent } from '../critical/support/events.js';
+import { problemsOfList } from '../critical/support/lists.js';
 import { problemsOfRun, problemsOfStream } from '../critical/support/order.js';
-import { expectedRun } from '../critical/support/runs.js';
+import { calculation, expectedRun } from '../critical/support/runs.js';
 
 const owner = {
   userId: '0b7bd5a5-6a6d-4d52-8f3e-0d7b5d8d9a01',
@@ -17,7 +18,7 @@ const stranger = { ...owner, userId: '0b7bd5a5-6a6d-4d52-8f3e-0d7b5d8d9a04' };
 const call = { callId: 'call-1', tool: 'calculator' };
 const question = {
   input: 'calculate 1 + 1',
-  calls: [{ tool: 'calculator', end: { ok: true } }],
+  calls: [calculation('1 + 1', 2)],
   content: 'The result is 2.',
 };
 
@@ -101,6 +102,30 @@ describe('what a subscriber received', () => {
       'user 3: tool_completed (seq 4): expected the end of call calculator call-1, got the end of calculator call-2',
       'user 3: agent_completed (seq 6): expected content "The result is 2.", got "The result is 3."',
     ]);
+  });
+});
+
+describe('what somebody shows or stores', () => {
+  const expected = ['one', 'two', 'three'];
+  const problemsOf = (...seen: string[]): string[] => problemsOfList('user 3', 'the page', seen, expected);
+
+  test('has no problem when it is the same', () => {
+    expect(problemsOf('one', 'two', 'three')).toEqual([]);
+  });
+
+  test('lacks something, or has something else', () => {
+    expect(problemsOf('one', 'three')).toEqual(['user 3: the page lacks two']);
+    expect(problemsOf('one', 'two', 'three', 'four')).toEqual([
+      'user 3: the page has four, which should not be there',
+    ]);
+  });
+
+  test('has something twice', () => {
+    expect(problemsOf('one', 'two', 'two', 'three')).toEqual(['user 3: the page has two 2 times']);
+  });
+
+  test('is in another order', () => {
+    expect(problemsOf('two', 'one', 'three')).toEqual(['user 3: the page has two before one: out of order']);
   });
 });
 

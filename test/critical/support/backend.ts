@@ -65,8 +65,11 @@ export async function postMessage(
   return expectBody(answer, 202, messageAccepted).runId;
 }
 
-export function tryToListMessages({ token }: { token: string }, threadId: string): Promise<Answer> {
-  return send('GET', `${backendUrl}/threads/${threadId}/messages`, { token });
+export function tryToListMessages(
+  { token }: { token?: string | undefined },
+  threadId: string,
+): Promise<Answer> {
+  return send('GET', `${backendUrl}/threads/${threadId}/messages`, token === undefined ? {} : { token });
 }
 
 export async function listMessages(user: User, threadId: string): Promise<Message[]> {

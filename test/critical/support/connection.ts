@@ -2,7 +2,7 @@ import { afterEach } from '@jest/globals';
 import { z } from 'zod';
 import { waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
-import { workerCount } from './backend.js';
+import { workerCount, type Agent } from './backend.js';
 import { environment } from './environment.js';
 import { agentEventSchema, describeEvents, isEventFrame, type ReceivedEvent } from './events.js';
 import { recordLatencies } from './latencies.js';
@@ -22,6 +22,11 @@ const replySchema = z.discriminatedUnion('type', [
 ]);
 type Reply = z.infer<typeof replySchema>;
 type ReplyOf<Type extends Reply['type']> = Extract<Reply, { type: Type }>;
+
+/** Their events begin and end a run; the other agents are steps of a pipeline. */
+const topAgents: ReadonlySet<string> = new Set<Agent>(['assistant', 'write-review-refine']);
+const endsAgent = ({ type }: ReceivedEvent): boolean => type === 'agent_completed' || type === 'agent_failed';
+const endsRun = (event: ReceivedEvent): boolean => topAgents.has(event.agent) && endsAgent(event);
 
 const intervalMs = 10;
 const attemptsElsewhere = 20;
@@ -173,17 +178,24 @@ export class Connection {
 
   /** Waits for the last event of the run, which `agent` answers, and returns all of the run. */
   untilEnd(runId: string, agent = 'assistant', deadlineMs = deadlines.runMs): Promise<ReceivedEvent[]> {
-    const isLast = (event: ReceivedEvent): boolean =>
-      event.agent === agent && (event.type === 'agent_completed' || event.type === 'agent_failed');
+    const isLast = (event: ReceivedEvent): boolean => event.agent === agent && endsAgent(event);
     return this.untilEvent(runId, 'agent_completed or agent_failed', isLast, deadlineMs);
   }
 
-  /** Waits until the server has closed the connection. */
-  async untilClosed(deadlineMs = deadlines.replyMs): Promise<Closure> {
+  /** Waits until `count` runs have ended, whoever started them. */
+  async untilRunsEnd(count: number): Promise<void> {
+    await this.until(`the end of ${String(count)} runs`, () => this.events.filter(endsRun).length, {
+      predicate: (ended) => ended >= count,
+      deadlineMs: deadlines.runMs,
+    });
+  }
+
+  /** Waits until the connection is closed. @param when for messages. */
+  async untilClosed(when = '', deadlineMs = deadlines.replyMs): Promise<Closure> {
     const closure = await waitUntil(
       () => Promise.resolve(this.closure),
       (value) => value !== undefined,
-      { what: `${this.label}: the server closes the connection`, deadlineMs, intervalMs },
+      { what: `${this.label}: the end of the connection${when}`, deadlineMs, intervalMs },
     );
     return closure as Closure;
   }

@@ -15,8 +15,10 @@ export const deadlines = {
   eventRowsMs: 15_000,
   /** From a token's expiry to its refusal. */
   expiryMs: 15_000,
-  /** What the chat page shows after a click. */
+  /** What the chat page does after a click. */
   pageMs: 60_000,
+  /** From an event that another client has received to the page that shows it. */
+  shownMs: 20_000,
 };
 
 /** For a whole test, above every sum of the deadlines in it, so that the deadline's own message is seen. */

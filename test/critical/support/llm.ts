@@ -44,16 +44,29 @@ export function tryToComplete(conversation: Conversation): Promise<Answer> {
   return send('POST', completionsUrl, { body: { model: 'stand-in', ...conversation } });
 }
 
-/** The one choice of an answer that isn't streamed. */
-export async function complete(conversation: Conversation) {
-  const { choices } = expectBody(await tryToComplete(conversation), 200, completion);
-  return choices[0];
+/** What an LLM says, streamed or not. */
+export interface LlmAnswer {
+  content: string | null;
+  calls: { name: string; arguments: unknown }[];
+  finishReason: string;
 }
 
-/** The text of a streamed answer, put together, and how it ended. */
-export async function streamText(
-  conversation: Conversation,
-): Promise<{ text: string; finishReason: string }> {
+/** The one choice of an answer that isn't streamed. */
+export async function complete(conversation: Conversation): Promise<LlmAnswer> {
+  const [{ message, finish_reason: finishReason }] = expectBody(
+    await tryToComplete(conversation),
+    200,
+    completion,
+  ).choices;
+  const calls = (message.tool_calls ?? []).map(({ function: { name, arguments: json } }) => ({
+    name,
+    arguments: JSON.parse(json) as unknown,
+  }));
+  return { content: message.content, calls, finishReason };
+}
+
+/** The text of a streamed answer, put together. */
+export async function streamText(conversation: Conversation): Promise<LlmAnswer> {
   const response = await fetch(completionsUrl, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -66,7 +79,8 @@ export async function streamText(
     .slice(0, -1)
     .flatMap((line) => chunk.parse(JSON.parse(line.replace(/^data: /, ''))).choices);
   return {
-    text: choices.map(({ delta }) => delta.content ?? '').join(''),
+    content: choices.map(({ delta }) => delta.content ?? '').join(''),
+    calls: [],
     finishReason: choices.at(-1)?.finish_reason ?? 'none',
   };
 }

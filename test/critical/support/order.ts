@@ -70,7 +70,7 @@ export function problemsOfRun(
     const event = events[index];
     const wanted = expected[index];
     if (event?.type !== wanted?.type || event?.agent !== wanted?.agent) {
-      const what = wanted === undefined ? 'nothing more' : `${wanted.type} of ${wanted.agent}`;
+      const what = wanted === undefined ? 'nothing more' : describeExpected(wanted);
       const after = previous === undefined ? 'first' : `after ${describeEvent(previous)}`;
       const got = event === undefined ? 'nothing' : `${describeEvent(event)} of ${event.agent}`;
       problems.push(`${label}: expected ${what} ${after}, got ${got}`);
@@ -84,6 +84,12 @@ export function problemsOfRun(
     previous = event;
   }
   return problems;
+}
+
+/** A hand-over is told apart by who hands over to whom. */
+function describeExpected({ type, agent, data }: ExpectedEvent): string {
+  const details = type === 'agent_handoff' ? ` ${JSON.stringify(data)}` : '';
+  return `${type} of ${agent}${details}`;
 }
 
 function problemsOfData(label: string, event: AgentEvent, expected: Record<string, unknown>): string[] {

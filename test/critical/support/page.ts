@@ -3,6 +3,8 @@ import { chromium, type Browser, type Page, type WebSocketRoute } from 'playwrig
 import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';
+import { problemsOfList } from './lists.js';
+import { nameMessage } from './stored.js';
 import type { Account } from './users.js';
 
 /** Starts the browser that REHEARSAL_CHROMIUM names, at the lowest priority. */
@@ -31,6 +33,8 @@ export interface ShownEvent {
   type: string;
   seq: number;
 }
+
+const nameEvent = ({ type, seq }: ShownEvent): string => `${type} (seq ${String(seq)})`;
 
 /** The part of the DOM that is read inside the page. */
 interface Item {
@@ -180,7 +184,7 @@ export class ChatPage {
     );
   }
 
-  messages(): Promise<ShownMessage[]> {
+  private messages(): Promise<ShownMessage[]> {
     return this.page
       .getByTestId('messages')
       .locator('[data-testid^="message-"]')
@@ -193,7 +197,7 @@ export class ChatPage {
       );
   }
 
-  events(): Promise<ShownEvent[]> {
+  private events(): Promise<ShownEvent[]> {
     return this.page.getByTestId('event').evaluateAll((items: Item[]) =>
       items.map((item) => ({
         type: item.getAttribute('data-type') ?? '',
@@ -202,20 +206,31 @@ export class ChatPage {
     );
   }
 
-  async untilAnswers(count: number): Promise<void> {
-    await this.until(
-      `${String(count)} messages of the assistant`,
-      () => this.messages(),
-      (shown) => shown.filter(({ role }) => role === 'assistant').length >= count,
-    );
-  }
-
-  async untilEvents(count: number): Promise<void> {
-    await this.until(
-      `${String(count)} events`,
-      () => this.events(),
-      (shown) => shown.length >= count,
-    );
+  /** How what the page shows differs from what is to be seen, once it had the time to show it. */
+  async problemsOf(messages: readonly ShownMessage[], events: readonly ShownEvent[]): Promise<string[]> {
+    const [namedMessages, namedEvents] = [messages.map(nameMessage), events.map(nameEvent)];
+    let problems: string[] = [];
+    try {
+      await waitUntil(
+        async () => {
+          problems = [
+            ...problemsOfList(
+              this.label,
+              'the page',
+              (await this.messages()).map(nameMessage),
+              namedMessages,
+            ),
+            ...problemsOfList(this.label, 'the page', (await this.events()).map(nameEvent), namedEvents),
+          ];
+          return problems.length;
+        },
+        (count) => count === 0,
+        { what: `${this.label}: the page is complete`, deadlineMs: deadlines.shownMs, intervalMs },
+      );
+    } catch (error) {
+      if (!(error instanceof DeadlineExceededError)) throw error;
+    }
+    return problems;
   }
 
   private async until<T>(

@@ -2,9 +2,16 @@ import type { ExpectedEvent } from './order.js';
 
 export interface ToolCall {
   tool: string;
-  /** Known parts of the end's data. */
-  end: { ok: boolean; result?: unknown };
+  arguments: unknown;
+  result: unknown;
 }
+
+/** The calculator's part in the answer to `calculate <expression>`. */
+export const calculation = (expression: string, result: number): ToolCall => ({
+  tool: 'calculator',
+  arguments: { expression },
+  result,
+});
 
 /** The events of an agent's run that ends well: one step per tool call, and one for the answer. */
 export function expectedRun(
@@ -15,10 +22,10 @@ export function expectedRun(
   const steps = calls.length + 1;
   return [
     { type: 'agent_started', agent, data: { input: run.input } },
-    ...calls.flatMap(({ tool, end }, index): ExpectedEvent[] => [
+    ...calls.flatMap(({ tool, arguments: given, result }, index): ExpectedEvent[] => [
       { type: 'agent_thinking', agent, data: { step: index + 1 } },
-      { type: 'tool_executing', agent, data: { tool } },
-      { type: 'tool_completed', agent, data: { tool, ...end } },
+      { type: 'tool_executing', agent, data: { tool, arguments: given } },
+      { type: 'tool_completed', agent, data: { tool, ok: true, result } },
     ]),
     { type: 'agent_thinking', agent, data: { step: steps } },
     { type: 'agent_completed', agent, data: { content: run.content, steps } },

@@ -1,0 +1,60 @@
+import { test } from '@jest/globals';
+import { provideEnvironment } from './support/environment.js';
+import { testPairs, type Pair } from './support/pairs.js';
+import { losingMessages, withEventsView } from './support/stores.js';
+
+/** Rows that are lost, doubled or altered in PostgreSQL and ClickHouse. In turns: every suite would meet them. */
+const environment = provideEnvironment({ backend: { environment: { LLM_TIMEOUT_MS: '4000' } } });
+
+testPairs(test, environment, 'agent-orchestration-llm', [
+  {
+    fault: "an assistant's message is lost",
+    inject: (endpoints, runSuite) =>
+      losingMessages(endpoints.postgres, 'You said: hello from user 3,%', () => runSuite(endpoints)),
+    message: /user 3: PostgreSQL lacks assistant "You said: hello from user 3,/,
+  },
+]);
+testPairs(test, environment, 'agent-message-flow', [
+  {
+    fault: 'a message is lost',
+    inject: (endpoints, runSuite) =>
+      losingMessages(endpoints.postgres, 'The result is 301.', () => runSuite(endpoints)),
+    message: /user 3: PostgreSQL lacks assistant "The result is 301\."/,
+  },
+]);
+testPairs(test, environment, 'write-review-refine', [
+  {
+    fault: 'the final text is lost',
+    inject: (endpoints, runSuite) =>
+      losingMessages(endpoints.postgres, 'Draft: a poem for %', () => runSuite(endpoints)),
+    message: /user \d+: PostgreSQL lacks assistant "Draft: a poem for /,
+  },
+]);
+testPairs(test, environment, 'websocket-events-comprehensive', [
+  {
+    fault: "an event's row is lost",
+    inject: withView((table) => `SELECT * FROM ${table} WHERE NOT (type = 'tool_executing' AND seq = 3)`),
+    message: /user \d+: tool_executing \(seq 3\) was received, but ClickHouse has no row of it/,
+  },
+  {
+    fault: "an event's row is there twice",
+    inject: withView(
+      (table) =>
+        `SELECT * FROM (SELECT * FROM ${table} UNION ALL SELECT * FROM ${table} WHERE type = 'tool_executing')`,
+    ),
+    message: /user \d+: ClickHouse has tool_executing \(seq 3\) 2 times/,
+  },
+  {
+    fault: "an event's row says something else",
+    inject: withView(
+      (table) =>
+        `SELECT thread_id, run_id, user_id, agent, type, seq, emitted_at_ms, replaceAll(data, '"result"', '"other"') AS data FROM ${table}`,
+    ),
+    message: /user \d+: tool_completed \(seq 4\): ClickHouse has .*"other".*, the user received .*"result"/,
+  },
+]);
+
+function withView(select: (table: string) => string): Pair['inject'] {
+  return (endpoints, runSuite) =>
+    withEventsView(endpoints.clickhouse, select, (clickhouse) => runSuite({ ...endpoints, clickhouse }));
+}

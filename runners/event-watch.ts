@@ -10,8 +10,8 @@ import { describeEvent, endsSuite, type ContainerEvent } from './oom.js';
 export interface EventWatch {
   /** Aborts at the first event after which the environment isn't one any more; the reason names it. */
   readonly fault: AbortSignal;
-  /** Ends the watch. `brokenOff` says why events may be missing. */
-  stop(): { events: ContainerEvent[]; brokenOff?: string };
+  /** Ends the watch. `seen` are the services whose creation was seen, `brokenOff` says why events may be missing. */
+  stop(): { events: ContainerEvent[]; seen: string[]; brokenOff?: string };
 }
 
 /** `disconnect` is the network's, all others are the container's. */
@@ -77,23 +77,25 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     }
   };
 
-  stream.on('error', (error: Error) => {
-    onEnd(`the engine's events broke off: ${error.message}`);
-  });
   stream.on('end', () => {
     onEnd("the engine's events broke off");
   });
-  createInterface({ input: stream }).on('line', (line) => {
-    const parsed = eventSchema.safeParse(parseJson(line));
-    if (parsed.success) take(parsed.data);
-    else onEnd(`an event of the engine can't be read: ${line}`);
-  });
+  // The lines pass the stream's error on, and nobody listening would end the process.
+  createInterface({ input: stream })
+    .on('error', (error: Error) => {
+      onEnd(`the engine's events broke off: ${error.message}`);
+    })
+    .on('line', (line) => {
+      const parsed = eventSchema.safeParse(parseJson(line));
+      if (parsed.success) take(parsed.data);
+      else onEnd(`an event of the engine can't be read: ${line}`);
+    });
   return {
     fault: fault.signal,
     stop() {
       stopped = true;
       stream.destroy();
-      return { events, ...(brokenOff === undefined ? {} : { brokenOff }) };
+      return { events, seen: [...services.values()], ...(brokenOff === undefined ? {} : { brokenOff }) };
     },
   };
 }

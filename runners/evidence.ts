@@ -66,13 +66,18 @@ function crashesOf(
   reports: readonly ContainerReport[] | undefined,
   outputs: Outputs | undefined,
 ): Measured<Crash[]> {
-  const { events, brokenOff } = watch.stop();
+  const { events, seen, brokenOff } = watch.stop();
   if (brokenOff !== undefined) return { measured: false, reason: brokenOff };
+  // A watch that heard nothing of what surely happened may have missed more.
+  const unseen = serviceNames.filter((service) => !seen.includes(service));
+  if (outputs !== undefined && unseen.length > 0) {
+    return { measured: false, reason: `the engine's events lack the creation of ${unseen.join(', ')}` };
+  }
   if (reports === undefined) return { measured: false, reason: "the containers can't be inspected" };
   const states = reports.map(({ state }) => state);
   // Before everything is up, a service that isn't there yet hasn't crashed.
-  const seen = [...states, ...events].map(({ service }) => service);
-  const crashes = findCrashes(events, states, outputs === undefined ? [...new Set(seen)] : serviceNames);
+  const there = new Set([...states, ...events].map(({ service }) => service));
+  const crashes = findCrashes(events, states, outputs === undefined ? [...there] : serviceNames);
   return { measured: true, value: inOrder([...crashes, ...findFullDisks(logsOf(reports))]) };
 }
 

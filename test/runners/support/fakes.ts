@@ -21,10 +21,12 @@ export const suiteNamed = (name: string): Suite => ({
   measuresDelivery: true,
 });
 
+export const runId = 'tabc123xyz';
+
 export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
   const config = { 'rehearsal:profile': 'small' };
   return {
-    runId: 'tabc123xyz',
+    runId,
     folder: mkdtempSync(path.join(tmpdir(), 'run-')),
     labels: { branch: 'main', owner: 'somebody' },
     settings: { source: 'a test', config, encryption: { encryptionsalt: 'v1:salt' } },
@@ -151,7 +153,7 @@ export function fakeWatch(
   events: ContainerEvent[] = [],
   fault: AbortSignal = new AbortController().signal,
 ): EventWatch {
-  return { fault, stop: () => ({ events }) };
+  return { fault, stop: () => ({ events, seen: [...serviceNames] }) };
 }
 
 export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEngine {

@@ -82,7 +82,7 @@ function memoryMetric({ suites, environment }: Evidence): Metric {
   const unknowns = suites.flatMap(({ name, memory }) => {
     if (!memory.measured) return [`${name}: ${memory.reason}`];
     const { gaps, services, peakMb } = memory.value;
-    const figures = new Map(Object.entries(services).map(([service, figure]) => [service, figure.peakMb]));
+    const figures = new Map(Object.entries(services).map(([service, own]) => [service, own.peakMb]));
     const unseen = Object.keys(environment.services).filter((service) => !isPositive(figures.get(service)));
     return [
       ...gaps,
@@ -90,7 +90,7 @@ function memoryMetric({ suites, environment }: Evidence): Metric {
       ...(isPositive(peakMb) ? [] : ['no peak of all together']),
     ].map((gap) => `${name}: ${gap}`);
   });
-  const over = peaks.filter(({ peakMb }) => peakMb > environment.budgetMb);
+  const over = peaks.filter(({ peakMb }) => isNumber(peakMb) && !(peakMb <= environment.budgetMb));
   return metric(
     'memory within the budget',
     figure(

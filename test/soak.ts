@@ -33,19 +33,22 @@ async function soak(count: number, names: readonly string[]): Promise<number> {
   const interruption = listenForInterruption(() => undefined);
   const results: SoakResult[] = [];
   let abandoned = false;
-  for (let run = 0; run < wanted && !interruption.stop.aborted; run += 1) {
-    const suite = suites[run % suites.length] ?? '';
-    progress.note(`Run ${String(run + 1)} of ${String(wanted)}: ${suite}`);
-    const choices = { profile, users, suites: [suite], categories: [], keepOnFailure: false };
-    const rehearsal = await rehearse(choices, checkout, progress);
-    abandoned = rehearsal.abandoned;
-    if (rehearsal.record.interrupted) break;
-    const result = soakResultOf(rehearsal.record);
-    results.push(result);
-    if (result.kind === 'good') await rm(rehearsal.folder, { recursive: true });
-    else progress.note(`${suite}: ${result.kind}\n${result.reason}\nArtifacts: ${rehearsal.folder}`);
+  try {
+    for (let run = 0; run < wanted && !interruption.stop.aborted; run += 1) {
+      const suite = suites[run % suites.length] ?? '';
+      progress.note(`Run ${String(run + 1)} of ${String(wanted)}: ${suite}`);
+      const choices = { profile, users, suites: [suite], categories: [], keepOnFailure: false };
+      const rehearsal = await rehearse(choices, checkout, progress);
+      abandoned = rehearsal.abandoned;
+      if (rehearsal.record.interrupted) break;
+      const result = soakResultOf(rehearsal.record);
+      results.push(result);
+      if (result.kind === 'good') await rm(rehearsal.folder, { recursive: true });
+      else progress.note(`${suite}: ${result.kind}\n${result.reason}\nArtifacts: ${rehearsal.folder}`);
+    }
+  } finally {
+    process.stdout.write(`${table(soakRows(results))}\n\n${soakLine(results, wanted)}\n`);
   }
-  process.stdout.write(`${table(soakRows(results))}\n\n${soakLine(results, wanted)}\n`);
   // The destroy that nobody waits for goes on without us.
   if (abandoned) process.exit(exitCodes.interrupted);
   if (interruption.stop.aborted) return exitCodes.interrupted;

@@ -66,6 +66,7 @@ describe('the main job with one suite', () => {
     expect(inspected).toMatch(/"POSTGRES_PASSWORD=\[redacted\]"/);
     const files = [
       'junit.xml',
+      'summary.md',
       ...['suite.log', 'tests.json', 'memory.jsonl', 'up.log', 'destroy.log'].map((file) =>
         path.join(suite, file),
       ),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { listenForInterruption } from '../../runners/interruption.js';
 import { fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
 import { outcomes, runWith } from './support/run-with.js';
 
@@ -70,4 +71,15 @@ describe('an interruption', () => {
       message: 'one: not waited for, it goes on in the background: interrupted a second time',
     });
   });
+});
+
+test('listening for an interruption ends with the run, so that runs can follow one another', () => {
+  const listeners = (): number => process.listenerCount('SIGHUP');
+  const before = listeners();
+  const interruption = listenForInterruption(() => undefined);
+  expect(listeners()).toBe(before + 1);
+  process.emit('SIGHUP');
+  expect(interruption.stop.aborted).toBe(true);
+  interruption.end();
+  expect(listeners()).toBe(before);
 });

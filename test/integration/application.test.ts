@@ -1,203 +1,126 @@
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type Docker from 'dockerode';
-import { WebSocket } from 'ws';
-import type { Outputs } from '../../components/outputs.js';
-import { serviceNames, type ServiceName } from '../../components/services.js';
-import { connectDocker } from '../../engine/docker.js';
-import { setUp } from '../../engine/setup.js';
+import { serviceNames } from '../../components/services.js';
 import { waitUntil } from '../../engine/wait.js';
-import { pulumiStacks, type Stack } from '../../runners/stack.js';
-import { silentProgress } from '../helpers/progress.js';
+import { patience, request, startApplication, type Application } from './support/application.js';
 
-/** The sample application when something around it breaks: what docs/application.md promises for that. */
-const checkout = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const control = { timeoutMs: 240_000, onLine: () => undefined };
-const patience = { deadlineMs: 30_000, intervalMs: 50 };
-
-interface Frame {
-  type: string;
-  seq?: number;
-  worker?: number;
-  error?: string;
-  data?: Record<string, unknown>;
-}
-
-let docker: Docker;
-let folder: string;
-let stack: Stack;
-let outputs: Outputs;
-const open = new Set<WebSocket>();
+/** The sample application when something in it breaks: what docs/application.md promises for that. */
+let app: Application;
 
 beforeAll(async () => {
-  const engine = await setUp({ progress: silentProgress });
-  docker = connectDocker(engine.dockerHost);
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-application-'));
-  engine.env.PULUMI_BACKEND_URL = `file://${folder}`;
-  stack = await pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
-    Promise.resolve(checkout),
-  ).create({
-    name: `application-test-${process.pid}`,
-    folder: path.join(folder, 'stack'),
-    settings: { config: { 'rehearsal:profile': 'small' } },
-  });
-  outputs = await stack.up(control);
+  app = await startApplication('application');
 }, 600_000);
-
-afterEach(() => {
-  for (const socket of open) socket.terminate();
-  open.clear();
-});
-
-afterAll(async () => {
-  await stack.destroy(control);
-  await rm(folder, { recursive: true });
-}, 300_000);
-
-const containerOf = (service: ServiceName): Docker.Container =>
-  docker.getContainer(outputs.services[service].containerId);
-
-async function post(url: string, body: object, token?: string): Promise<Record<string, string>> {
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...authorization },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Record<string, string>;
-}
-
-async function newThread(): Promise<{ token: string; threadId: string }> {
-  const { authUrl, backendUrl } = outputs.endpoints;
-  const account = { email: `${randomUUID()}@example.test`, password: randomUUID() };
-  await post(`${authUrl}/signup`, account);
-  const { token = '' } = await post(`${authUrl}/login`, account);
-  const { threadId = '' } = await post(`${backendUrl}/threads`, {}, token);
-  return { token, threadId };
-}
-
-/** A subscriber of the thread from its first event on. */
-async function follow({ token, threadId }: { token: string; threadId: string }) {
-  const socket = new WebSocket(outputs.endpoints.backendWebSocketUrl);
-  open.add(socket);
-  const frames: Frame[] = [];
-  socket.on('message', (data) => frames.push(JSON.parse((data as Buffer).toString()) as Frame));
-  socket.on('open', () => {
-    socket.send(JSON.stringify({ type: 'authenticate', token }));
-    socket.send(JSON.stringify({ type: 'subscribe', threadId, afterSeq: 0 }));
-  });
-  const seen = (type: string, times = 1): Promise<Frame[]> =>
-    waitUntil(
-      () => Promise.resolve(frames.filter((frame) => frame.type === type)),
-      (found) => found.length >= times,
-      { what: `${times} × ${type}`, ...patience },
-    );
-  await seen('subscribed');
-  return {
-    worker: frames.find(({ type }) => type === 'ready')?.worker,
-    seen,
-    seqs: () => frames.flatMap(({ seq }) => seq ?? []),
-    say: (content: string) => socket.send(JSON.stringify({ type: 'message', threadId, content })),
-  };
-}
-
-async function exec(service: ServiceName, command: string): Promise<number | null> {
-  const run = await containerOf(service).exec({ Cmd: ['sh', '-c', command], AttachStdout: true });
-  const output = await run.start({});
-  await once(output.resume(), 'end');
-  return (await run.inspect()).ExitCode;
-}
-
-async function health(): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await fetch(`${outputs.endpoints.backendUrl}/health`);
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+afterEach(() => app.disconnect());
+afterAll(() => app.stop(), 300_000);
 
 /** The engine chooses another port whenever a container starts. */
 async function findBackendAgain(): Promise<void> {
-  const { NetworkSettings } = await containerOf('backend').inspect();
+  const { NetworkSettings } = await app.containerOf('backend').inspect();
   const address = `127.0.0.1:${NetworkSettings.Ports['8080/tcp']?.[0]?.HostPort ?? ''}`;
-  outputs.endpoints.backendUrl = `http://${address}`;
-  outputs.endpoints.backendWebSocketUrl = `ws://${address}/ws`;
+  app.outputs.endpoints.backendUrl = `http://${address}`;
+  app.outputs.endpoints.backendWebSocketUrl = `ws://${address}/ws`;
 }
 
-const untilHealthy = (): Promise<unknown> =>
-  waitUntil(health, ({ status }) => status === 200, { what: 'the backend is healthy', ...patience });
-
-async function whilePaused(service: ServiceName, work: () => Promise<void>): Promise<void> {
-  await containerOf(service).pause();
-  try {
-    await work();
-  } finally {
-    await containerOf(service).unpause();
-  }
-}
-
-test('a killed worker is replaced, its run fails for everybody to see, and the thread goes on', async () => {
-  const thread = await newThread();
-  const first = await follow(thread);
-  first.say('[llm:hang]');
-  await first.seen('agent_thinking');
-  await exec(
+const killWorker = (worker: number | undefined): Promise<number | null> =>
+  app.exec(
     'backend',
     `for process in /proc/[0-9]*; do
-       tr '\\0' '\\n' <$process/environ | grep -qx WORKER_NUMBER=${first.worker} && kill -9 \${process#/proc/}
+       tr '\\0' '\\n' <$process/environ | grep -qx WORKER_NUMBER=${worker} && kill -9 \${process#/proc/}
      done`,
   );
-  await untilHealthy();
 
-  const second = await follow(thread);
-  const [failed] = await second.seen('agent_failed');
-  expect(failed?.data).toMatchObject({ error: 'internal' });
+test('a killed worker is replaced; its run fails for everybody to see, those of others go on', async () => {
+  const [thread, neighbours] = [await app.newThread(), await app.newThread()];
+  const first = await app.follow(thread);
+  const onAnother = (worker: number | undefined): boolean => worker !== first.worker;
+  const witness = await app.followOn(thread, onAnother);
+  const neighbour = await app.followOn(neighbours, onAnother);
+  await app.whilePaused('llm', async () => {
+    for (const subscriber of [first, neighbour]) {
+      subscriber.say('calculate 6 * 7');
+      await subscriber.seen('agent_thinking');
+    }
+    await killWorker(first.worker);
+    await first.closed();
+    // The replacement ends what its predecessor left.
+    const [failed] = await witness.seen('agent_failed');
+    expect(failed?.data).toMatchObject({ error: 'internal' });
+    const { token } = thread;
+    const { body } = await request('GET', `${app.outputs.endpoints.backendUrl}/runs/${failed?.runId}`, {
+      token,
+    });
+    expect(body).toMatchObject({ status: 'failed', error: 'internal', content: null });
+  });
+  await neighbour.seen('agent_completed');
+  expect(neighbour.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
+
+  await app.untilHealthy();
+  const second = await app.followOn(thread, (worker) => worker === first.worker);
   second.say('still there?');
+  await second.seen('agent_completed');
+  expect(second.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(witness.seqs()).toEqual(second.seqs());
+}, 60_000);
+
+test('a subscriber that comes back in mid-run, to another worker, gets the whole run once', async () => {
+  const thread = await app.newThread();
+  const first = await app.follow(thread);
+  const second = await app.whilePaused('llm', async () => {
+    first.say('calculate 6 * 7');
+    await first.seen('agent_thinking');
+    first.leave();
+    return app.followOn(thread, (worker) => worker !== first.worker);
+  });
   await second.seen('agent_completed');
   expect(second.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
 }, 60_000);
 
+test('password hashes give back the memory that they take', async () => {
+  for (let batch = 0; batch < 5; batch += 1)
+    await Promise.all(Array.from({ length: 20 }, () => app.newUser()));
+  const { memory_stats: memory } = await app.containerOf('auth').stats({ stream: false });
+  const usedMb = (memory.usage - memory.stats.cache) / 2 ** 20;
+  // 32 MiB of its own and one hash of 16 MiB at a time; a hash kept by each thread would be more than 100 MiB.
+  expect(usedMb).toBeLessThan(80);
+}, 120_000);
+
 test('subscribers get every event, once, though Redis went away between them', async () => {
-  const subscriber = await follow(await newThread());
+  const subscriber = await app.follow(await app.newThread());
   subscriber.say('before');
   await subscriber.seen('agent_completed');
-  await containerOf('redis').restart({ t: 5 });
-  await untilHealthy();
+  await app.containerOf('redis').restart({ t: 5 });
+  await app.untilHealthy();
   subscriber.say('after');
   await subscriber.seen('agent_completed', 2);
   expect(subscriber.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
 }, 60_000);
 
 test("PgBouncer's health command and the backend's health tell of a database that hangs", async () => {
-  await whilePaused('postgres', async () => {
-    expect(await exec('pgbouncer', '/usr/local/bin/healthcheck >/dev/null 2>&1')).not.toBe(0);
-    expect(await health()).toMatchObject({ status: 503, body: { postgres: 'unavailable', redis: 'ok' } });
+  await app.whilePaused('postgres', async () => {
+    expect(await app.exec('pgbouncer', '/usr/local/bin/healthcheck >/dev/null 2>&1')).not.toBe(0);
+    expect(await app.health()).toMatchObject({ status: 503, body: { postgres: 'unavailable', redis: 'ok' } });
   });
-  await untilHealthy();
+  await app.untilHealthy();
 }, 60_000);
 
 test('the frontend goes on without the backend, says so, and finds it again', async () => {
-  const { frontendUrl } = outputs.endpoints;
+  const { frontendUrl } = app.outputs.endpoints;
   const answer = async (place: string): Promise<number> => (await fetch(`${frontendUrl}${place}`)).status;
-  await containerOf('backend').stop();
+  await app.containerOf('backend').stop();
   expect([await answer('/'), await answer('/health'), await answer('/api/threads')]).toEqual([200, 200, 502]);
-  await containerOf('backend').start();
+  await app.containerOf('backend').start();
   await findBackendAgain();
   await waitUntil(
     () => answer('/api/threads'),
     (status) => status === 401,
     { what: 'the backend through the frontend', ...patience },
   );
-  await untilHealthy();
+  await app.untilHealthy();
 }, 60_000);
 
 test('no process has a password in its arguments', async () => {
-  const { postgres, redis, clickhouse } = outputs.endpoints;
+  const { postgres, redis, clickhouse } = app.outputs.endpoints;
   for (const service of serviceNames) {
-    const { Processes } = (await containerOf(service).top({ ps_args: '-eo pid,args' })) as {
+    const { Processes } = (await app.containerOf(service).top({ ps_args: '-eo pid,args' })) as {
       Processes: string[][];
     };
     const text = Processes.flat().join('\n');

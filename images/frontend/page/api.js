@@ -27,5 +27,6 @@ export const logout = (token) => call('auth/logout', { token, method: 'POST' });
 export const listThreads = async (token) => (await call('threads', { token })).threads;
 export const createThread = async (token, title) =>
   (await call('threads', { token, body: { title } })).threadId;
+export const findRun = (token, runId) => call(`runs/${runId}`, { token });
 export const listMessages = async (token, threadId) =>
   (await call(`threads/${threadId}/messages`, { token })).messages;

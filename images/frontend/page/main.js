@@ -17,6 +17,10 @@ let connection;
 let connected = false;
 let threadId;
 let running = false;
+/** The thread's newest run. */
+let runId;
+/** The last event that happened before the thread was subscribed to. */
+let historyEnd = 0;
 /** Sent, but not accepted yet. */
 let pending = false;
 /** The reading of messages under way, and whether something happened since it began. */
@@ -124,11 +128,28 @@ function onState(state) {
   refreshControls();
 }
 
+/** A run whose end couldn't be told as an event: what became of it is read from the server. */
+async function checkRun() {
+  const id = runId;
+  const { status, error } = await api.findRun(session.token, id);
+  if (id !== runId || !running || status === 'running') return;
+  running = false;
+  if (status === 'failed') showText(runError, `The agent failed: ${error}`);
+  refreshControls();
+  await refreshMessages();
+}
+
 function onEvent(event) {
+  showEvent(event);
+  if (running && event.seq === historyEnd) attemptInApp(checkRun);
+}
+
+function showEvent(event) {
   addEvent(event);
   byId('working').lastElementChild.textContent = `${event.agent} is at work`;
   if (!topAgents.has(event.agent) || !(event.type === 'agent_started' || endOfRun.has(event.type))) return;
   running = !endOfRun.has(event.type);
+  runId = event.runId;
   if (event.type === 'agent_started') showText(runError, undefined);
   if (event.type === 'agent_failed') showText(runError, `The agent failed: ${event.data.message}`);
   attemptInApp(refreshMessages);
@@ -140,9 +161,13 @@ function onFrame(frame) {
   if (frame.type === 'accepted') {
     pending = false;
     running = true;
+    runId = frame.runId;
     message.value = '';
     fitMessage();
     attemptInApp(refreshMessages);
+  } else if (frame.type === 'subscribed') {
+    historyEnd = frame.lastSeq;
+    if (running) attemptInApp(checkRun);
   } else if (frame.type === 'error') {
     pending = false;
     showText(runError, frame.message);

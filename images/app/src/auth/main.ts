@@ -3,7 +3,7 @@ import { port, positiveInt, readEnv, secret } from '../shared/env.js';
 import { registerHealth } from '../shared/health.js';
 import { createHttpServer } from '../shared/http.js';
 import { createLogger } from '../shared/log.js';
-import { createPool, migrate } from '../shared/postgres.js';
+import { createDatabase, migrate } from '../shared/postgres.js';
 import { createRedis } from '../shared/redis.js';
 import { createSessions } from '../shared/sessions.js';
 import { onShutdown } from '../shared/shutdown.js';
@@ -23,14 +23,14 @@ const env = readEnv(
   }),
 );
 const logger = createLogger('auth');
-const pool = createPool(env.DATABASE_URL, poolConnections, logger);
+const database = createDatabase(env.DATABASE_URL, poolConnections, logger);
 const redis = createRedis(env.REDIS_URL, logger);
 const sessions = createSessions(redis);
 const server = createHttpServer(logger);
 
-registerHealth(server, { postgres: () => pool.query('select 1'), redis: () => redis.ping() });
+registerHealth(server, { postgres: () => database.query('select 1'), redis: () => redis.ping() });
 await registerAuthRoutes(server, {
-  users: createUsers(pool),
+  users: createUsers(database),
   sessions,
   verifyToken: createTokenVerifier(env.TOKEN_SECRET, sessions),
   tokenSecret: env.TOKEN_SECRET,
@@ -38,7 +38,7 @@ await registerAuthRoutes(server, {
 });
 onShutdown(logger, async () => {
   await server.close();
-  await Promise.all([pool.end(), redis.quit()]);
+  await Promise.all([database.close(), redis.quit()]);
 });
-await migrate(pool, usersDdl);
+await migrate(database, usersDdl);
 await server.listen({ port: env.PORT, host: '0.0.0.0' });

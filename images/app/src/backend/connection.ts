@@ -15,7 +15,7 @@ const maxSubscriptions = 1000;
 /** A client that reads more slowly than its events come is cut off, and may come back for what it missed. */
 const maxUnsentBytes = 1024 * 1024;
 
-const closeCodes = { unauthorized: 4401, policy: 1008, internal: 1011, overloaded: 1013 };
+const closeCodes = { unauthorized: 4401, policy: 1008, internal: 1011, tryAgain: 1013 };
 
 const frameSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('authenticate'), token: z.string() }),
@@ -46,7 +46,7 @@ export function openConnection(socket: WebSocket, dependencies: ConnectionDepend
   const isOpen = (): boolean => socket.readyState === socket.OPEN;
   const sendText = (text: string): void => {
     if (!isOpen()) return;
-    if (socket.bufferedAmount > maxUnsentBytes) socket.close(closeCodes.overloaded, 'too_slow');
+    if (socket.bufferedAmount > maxUnsentBytes) socket.close(closeCodes.tryAgain, 'too_slow');
     else socket.send(text);
   };
   const send = (frame: object): void => sendText(JSON.stringify(frame));
@@ -80,10 +80,7 @@ export function openConnection(socket: WebSocket, dependencies: ConnectionDepend
     const end = await subscriptions.open(threadId, afterSeq, {
       opened: (lastSeq) => send({ type: 'subscribed', threadId, lastSeq }),
       send: sendText,
-      fail: (error) => {
-        logger.error({ err: error, threadId }, 'history not readable');
-        socket.close(closeCodes.overloaded, 'history_unavailable');
-      },
+      interrupted: (code) => socket.close(closeCodes.tryAgain, code),
     });
     if (isOpen()) endSubscription.set(threadId, end);
     else end();
@@ -113,7 +110,8 @@ export function openConnection(socket: WebSocket, dependencies: ConnectionDepend
     if (status >= 500) logger.error({ err: error }, 'frame failed');
     if (status === 401) refuse(code);
     else if (caller === undefined && status < 500) refuse('token_missing');
-    else if (caller === undefined) socket.close(closeCodes.internal, code);
+    else if (caller === undefined)
+      socket.close(status === 503 ? closeCodes.tryAgain : closeCodes.internal, code);
     else send({ type: 'error', error: code, message, ...(typeof threadId === 'string' ? { threadId } : {}) });
   }
 

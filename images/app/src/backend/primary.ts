@@ -1,16 +1,25 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { createLogger } from '../shared/log.js';
-import { createPool, migrate } from '../shared/postgres.js';
+import { createDatabase, migrate } from '../shared/postgres.js';
 import { onShutdown } from '../shared/shutdown.js';
 import { clickhouseOf, type Settings } from './settings.js';
 import { createEventTable } from './stores/event-log.js';
 import { appDdl } from './stores/schema.js';
 
-/** What the primary tells its workers. */
-export interface WorkersMessage {
-  listening: number;
+/** The thread's subscribers can't be told by an event what became of its run; `code` is an error code. */
+export interface Interruption {
+  threadId: string;
+  code: string;
 }
+
+/** What a worker tells the primary, which tells all workers: Redis, their other way, may be what failed. */
+export interface WorkerMessage {
+  interruption: Interruption;
+}
+
+/** What the primary tells its workers. */
+export type PrimaryMessage = { listening: number } | WorkerMessage;
 
 /**
  * Creates the schemas, starts the workers and replaces one that dies. A worker that dies before it listened
@@ -21,16 +30,18 @@ export async function startPrimary(settings: Settings): Promise<void> {
   const listening = new Set<Worker>();
   let stopping = false;
 
-  const announce = (): void => {
-    const message: WorkersMessage = { listening: listening.size };
-    for (const worker of listening) worker.send(message);
+  const tellWorkers = (message: PrimaryMessage): void => {
+    // One that has just died hears nothing; its exit is handled.
+    for (const worker of listening) worker.send(message, () => undefined);
   };
+  const announce = (): void => tellWorkers({ listening: listening.size });
   const fork = (number: number): void => {
     const worker = cluster.fork({ WORKER_NUMBER: String(number) });
     worker.once('listening', () => {
       listening.add(worker);
       announce();
     });
+    worker.on('message', (message: WorkerMessage) => tellWorkers(message));
     worker.once('exit', (code, signal) => {
       const listened = listening.delete(worker);
       if (stopping) return;
@@ -53,9 +64,9 @@ export async function startPrimary(settings: Settings): Promise<void> {
     );
   });
 
-  const pool = createPool(settings.DATABASE_URL, 1, logger);
-  await Promise.all([migrate(pool, appDdl), createEventTable(clickhouseOf(settings))]);
-  await pool.end();
+  const database = createDatabase(settings.DATABASE_URL, 1, logger);
+  await Promise.all([migrate(database, appDdl), createEventTable(clickhouseOf(settings))]);
+  await database.close();
   for (let number = 1; number <= settings.WEB_CONCURRENCY; number += 1) fork(number);
   logger.info({ workers: settings.WEB_CONCURRENCY, port: settings.PORT }, 'started');
 }

@@ -1,5 +1,7 @@
+import { toApiError } from '../shared/http.js';
 import { type Logger } from '../shared/log.js';
-import { type Redis } from '../shared/redis.js';
+import { redisAnswer, type Redis } from '../shared/redis.js';
+import { type Interruption } from './primary.js';
 import { parsePublished, streamKey, type EventStream, type StoredEvent } from './stores/event-stream.js';
 
 const historyPage = 500;
@@ -9,14 +11,15 @@ interface Subscription {
   offer(event: StoredEvent): void;
   /** Sends what the history has and this subscription has not seen. */
   catchUp(): void;
+  interrupt(code: string): void;
 }
 
 export interface SubscriptionHandlers {
   /** Called with the thread's newest seq before the first event is sent. */
   opened: (lastSeq: number) => void;
   send: (json: string) => void;
-  /** Called when the history can't be read: the subscriber has to come again. */
-  fail: (error: unknown) => void;
+  /** Called with an error code when events may be missing: the subscriber has to come again. */
+  interrupted: (code: string) => void;
 }
 
 interface Channel {
@@ -39,7 +42,7 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
   // After a lost connection: what was published meanwhile is in the history.
   subscriber.on('ready', () => {
     for (const [name, channel] of channels) {
-      channel.subscribed = subscriber.subscribe(name);
+      channel.subscribed = redisAnswer(subscriber.subscribe(name));
       channel.subscribed.then(
         () => channel.subscriptions.forEach((subscription) => subscription.catchUp()),
         (error: unknown) => logger.warn({ err: error }, 'subscribing again failed'),
@@ -50,7 +53,7 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
   function createSubscription(
     threadId: string,
     afterSeq: number,
-    { send, fail }: SubscriptionHandlers,
+    { send, interrupted }: SubscriptionHandlers,
   ): Subscription {
     let seen = afterSeq;
     let newest = afterSeq;
@@ -71,7 +74,10 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
     const catchUp = (): void => {
       if (reading) return;
       reading = true;
-      readHistory().catch(fail);
+      readHistory().catch((error: unknown) => {
+        logger.error({ err: error, threadId }, 'history not readable');
+        interrupted(toApiError(error).code);
+      });
     };
     return {
       offer(event) {
@@ -81,6 +87,7 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
         else catchUp();
       },
       catchUp,
+      interrupt: interrupted,
     };
   }
 
@@ -96,12 +103,12 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
     ): Promise<() => void> {
       const name = streamKey(threadId);
       const channel = channels.get(name) ?? {
-        subscribed: subscriber.subscribe(name),
+        subscribed: redisAnswer(subscriber.subscribe(name)),
         subscriptions: new Set(),
       };
       channels.set(name, channel);
       // Holds the channel open while its confirmation is waited for.
-      const placeholder: Subscription = { offer: () => {}, catchUp: () => {} };
+      const placeholder: Subscription = { offer: () => {}, catchUp: () => {}, interrupt: () => {} };
       channel.subscriptions.add(placeholder);
       const leave = (subscription: Subscription): void => {
         channel.subscriptions.delete(subscription);
@@ -122,6 +129,12 @@ export function createSubscriptions(stream: EventStream, subscriber: Redis, logg
       } finally {
         leave(placeholder);
       }
+    },
+    /** Tells this worker's subscribers of the thread. */
+    interrupt({ threadId, code }: Interruption): void {
+      channels
+        .get(streamKey(threadId))
+        ?.subscriptions.forEach((subscription) => subscription.interrupt(code));
     },
   };
 }

@@ -1,13 +1,13 @@
 import { registerHealth } from '../shared/health.js';
 import { createHttpServer } from '../shared/http.js';
 import { createLogger } from '../shared/log.js';
-import { createPool } from '../shared/postgres.js';
+import { createDatabase } from '../shared/postgres.js';
 import { createRedis } from '../shared/redis.js';
 import { createSessions } from '../shared/sessions.js';
 import { onShutdown } from '../shared/shutdown.js';
 import { createTokenVerifier } from '../shared/tokens.js';
 import { createLlmClient } from './engine/llm-client.js';
-import { type WorkersMessage } from './primary.js';
+import { type Interruption, type PrimaryMessage } from './primary.js';
 import { registerRoutes } from './routes.js';
 import { createRunService } from './run-service.js';
 import { clickhouseOf, type Settings } from './settings.js';
@@ -23,13 +23,13 @@ const poolConnections = 5;
 /** @param worker From 1 to `WEB_CONCURRENCY`; a replacement has the number of the worker that died. */
 export async function startWorker(settings: Settings, worker: number): Promise<void> {
   const logger = createLogger('backend', { worker });
-  const pool = createPool(settings.DATABASE_URL, poolConnections, logger);
+  const database = createDatabase(settings.DATABASE_URL, poolConnections, logger);
   const redis = createRedis(settings.REDIS_URL, logger);
   const subscriber = createRedis(settings.REDIS_URL, logger);
   const eventLog = createEventLog(clickhouseOf(settings), logger);
   const stream = createEventStream(redis);
-  const threads = createThreads(pool);
-  const runs = createRuns(pool);
+  const threads = createThreads(database);
+  const runs = createRuns(database);
   const verifyToken = createTokenVerifier(settings.TOKEN_SECRET, createSessions(redis));
   const llm = createLlmClient({
     baseUrl: settings.LLM_BASE_URL,
@@ -37,12 +37,14 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     apiKey: settings.LLM_API_KEY,
     timeoutMs: settings.LLM_TIMEOUT_MS,
   });
+  const subscriptions = createSubscriptions(stream, subscriber, logger);
   const runService = createRunService({
     runs,
     threads,
     stream,
     eventLog,
     llm,
+    interrupt: (interruption: Interruption) => process.send?.({ interruption }),
     logger,
     worker,
     maxSteps: settings.AGENT_MAX_STEPS,
@@ -50,13 +52,14 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
   });
 
   let workers = 0;
-  process.on('message', ({ listening }: WorkersMessage) => {
-    workers = listening;
+  process.on('message', (message: PrimaryMessage) => {
+    if ('listening' in message) workers = message.listening;
+    else subscriptions.interrupt(message.interruption);
   });
 
   const checks = {
-    postgres: () => pool.query('select 1'),
-    redis: () => redis.ping(),
+    postgres: () => database.query('select 1'),
+    redis: () => Promise.all([redis.ping(), subscriber.ping()]),
     clickhouse: () => eventLog.ping(),
     llm: () => llm.ping(),
   };
@@ -69,7 +72,7 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
   const webSockets = serveWebSockets(server.server, {
     verifyToken,
     threads,
-    subscriptions: createSubscriptions(stream, subscriber, logger),
+    subscriptions,
     runService,
     logger,
     worker,
@@ -79,7 +82,7 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     await runService.stop();
     webSockets.close();
     await Promise.all([server.close(), eventLog.close()]);
-    await Promise.all([pool.end(), redis.quit(), subscriber.quit()]);
+    await Promise.all([database.close(), redis.quit(), subscriber.quit()]);
   });
 
   await runService.recover();

@@ -1,4 +1,5 @@
 import { type FastifyInstance } from 'fastify';
+import { DependencyError } from './errors.js';
 
 const checkTimeoutMs = 3000;
 
@@ -6,7 +7,7 @@ const checkTimeoutMs = 3000;
 export type HealthCheck = () => Promise<unknown>;
 
 /**
- * `GET /health`: 200 when every check holds, else 503, with one key per dependency, `ok` or `unavailable`.
+ * `GET /health`: 200 when every check holds, else 503, with one key per dependency: `ok`, `unavailable` or `full`.
  * `facts` are values that are reported beside them; `ready` false is also 503.
  */
 export function registerHealth(
@@ -22,7 +23,7 @@ export function registerHealth(
           return [name, 'ok'] as const;
         } catch (error) {
           request.log.warn({ err: error, dependency: name }, 'dependency unavailable');
-          return [name, 'unavailable'] as const;
+          return [name, error instanceof DependencyError ? error.state : 'unavailable'] as const;
         }
       }),
     );

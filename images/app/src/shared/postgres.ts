@@ -1,46 +1,86 @@
 import pg from 'pg';
+import { DependencyError } from './errors.js';
 import { type Logger } from './log.js';
 
-export type Sql = Pick<pg.Pool, 'query'>;
+/** For a connection from the pool, and again for the answer. */
+const answerTimeoutMs = 5000;
+
+/** SQLSTATEs: connection exceptions, a server that stops or starts, no connection left, its disk or system failed. */
+const unavailable = /^(08|57P|53300|58)/;
+const diskFull = '53100';
+
+/** Both throw DependencyError when PostgreSQL can't be reached, doesn't answer in time or has no disk space. */
+export interface Sql {
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+}
+export interface Database extends Sql {
+  /** Commits what `work` did, or rolls it back and rethrows its error. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
 
 /** A pool that uses nothing a transaction pooler can't give: no prepared statements by name, no session state. */
-export function createPool(databaseUrl: string, connections: number, logger: Logger): pg.Pool {
+export function createDatabase(databaseUrl: string, connections: number, logger: Logger): Database {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: connections,
-    connectionTimeoutMillis: 5000,
-    query_timeout: 10_000,
+    connectionTimeoutMillis: answerTimeoutMs,
+    query_timeout: answerTimeoutMs,
   });
   pool.on('error', (error) => logger.warn({ err: error }, 'idle database connection lost'));
-  return pool;
+
+  return {
+    query: (text, values) => answerOf(pool.query(text, values)),
+    async transaction(work) {
+      const client = await answerOf(pool.connect());
+      const sql: Sql = { query: (text, values) => answerOf(client.query(text, values)) };
+      let usable = true;
+      try {
+        await sql.query('begin');
+        const result = await work(sql);
+        await sql.query('commit');
+        return result;
+      } catch (error) {
+        usable = !(error instanceof DependencyError) && (await succeeds(sql.query('rollback')));
+        throw error;
+      } finally {
+        // A connection that can't roll back is not given to anybody else.
+        client.release(!usable);
+      }
+    },
+    close: () => pool.end(),
+  };
 }
 
-/** Commits what `work` did, or rolls it back and rethrows its error. */
-export async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
+const succeeds = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  );
+
+async function answerOf<T>(work: Promise<T>): Promise<T> {
   try {
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    return result;
+    return await work;
   } catch (error) {
-    // A connection that can't roll back is not given to anybody else.
-    await client.query('rollback').catch((rollbackError: unknown) => {
-      broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
-    });
-    throw error;
-  } finally {
-    client.release(broken);
+    throw toDependencyError(error);
   }
+}
+
+function toDependencyError(error: unknown): unknown {
+  const sqlState = error instanceof pg.DatabaseError ? (error.code ?? '') : undefined;
+  if (sqlState === diskFull) return new DependencyError('postgres', 'full', { cause: error });
+  // What isn't said by the server is said about the connection to it.
+  if (sqlState === undefined || unavailable.test(sqlState))
+    return new DependencyError('postgres', 'unavailable', { cause: error });
+  return error;
 }
 
 /**
  * Runs idempotent DDL in one transaction. The advisory lock makes it safe for several processes to start at
  * once: `create … if not exists` alone is not.
  */
-export async function migrate(pool: pg.Pool, ddl: string): Promise<void> {
-  await transaction(pool, async (sql) => {
+export async function migrate(database: Database, ddl: string): Promise<void> {
+  await database.transaction(async (sql) => {
     await sql.query('select pg_advisory_xact_lock(4711)');
     await sql.query(ddl);
   });

@@ -1,4 +1,4 @@
-import { type Redis } from './redis.js';
+import { redisAnswer, type Redis } from './redis.js';
 
 const key = (sid: string): string => `session:${sid}`;
 
@@ -8,13 +8,13 @@ const graceSeconds = 60;
 export function createSessions(redis: Redis) {
   return {
     async open(sid: string, userId: string, expiresAtSeconds: number): Promise<void> {
-      await redis.set(key(sid), userId, 'EXAT', expiresAtSeconds + graceSeconds);
+      await redisAnswer(redis.set(key(sid), userId, 'EXAT', expiresAtSeconds + graceSeconds));
     },
     async exists(sid: string): Promise<boolean> {
-      return (await redis.exists(key(sid))) === 1;
+      return (await redisAnswer(redis.exists(key(sid)))) === 1;
     },
     async close(sid: string): Promise<void> {
-      await redis.del(key(sid));
+      await redisAnswer(redis.del(key(sid)));
     },
   };
 }

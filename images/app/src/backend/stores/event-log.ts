@@ -1,9 +1,12 @@
+import { DependencyError } from '../../shared/errors.js';
 import { type Logger } from '../../shared/log.js';
 
 const flushIntervalMs = 500;
 const requestTimeoutMs = 5000;
 const rowsPerInsert = 2000;
 const maxQueuedRows = 20_000;
+/** ClickHouse's NOT_ENOUGH_SPACE, or the kernel's ENOSPC. */
+const noSpace = /^Code: 243\b|errno: 28\b/;
 
 /** A row of ClickHouse's table `events`. */
 export interface EventRow {
@@ -32,8 +35,24 @@ const eventsDdl = (database: string): string => `
     seq UInt64, emitted_at_ms Float64, data String
   ) ENGINE = ReplacingMergeTree() PARTITION BY tuple() ORDER BY (thread_id, seq)`;
 
-/** SQL over HTTP that releases from 18.16 on take. */
-async function query(settings: ClickHouseSettings, sql: string, body?: string): Promise<string> {
+/**
+ * SQL over HTTP that releases from 18.16 on take.
+ * @throws DependencyError when ClickHouse can't be reached, doesn't answer in time or has no disk space.
+ */
+async function query(settings: ClickHouseSettings, sql: string, body?: string): Promise<void> {
+  let answer: { ok: boolean; status: number; text: string };
+  try {
+    answer = await send(settings, sql, body);
+  } catch (cause) {
+    throw new DependencyError('clickhouse', 'unavailable', { cause });
+  }
+  const { ok, status, text } = answer;
+  if (ok) return;
+  const cause = new Error(`ClickHouse answered with HTTP ${status}: ${text.slice(0, 500)}`);
+  throw noSpace.test(text) ? new DependencyError('clickhouse', 'full', { cause }) : cause;
+}
+
+async function send(settings: ClickHouseSettings, sql: string, body?: string) {
   const url = new URL(settings.url);
   if (body !== undefined) url.searchParams.set('query', sql);
   const response = await fetch(url, {
@@ -42,10 +61,7 @@ async function query(settings: ClickHouseSettings, sql: string, body?: string): 
     body: body ?? sql,
     signal: AbortSignal.timeout(requestTimeoutMs),
   });
-  const text = await response.text();
-  if (!response.ok)
-    throw new Error(`ClickHouse answered with HTTP ${response.status}: ${text.slice(0, 500)}`);
-  return text;
+  return { ok: response.ok, status: response.status, text: await response.text() };
 }
 
 export async function createEventTable(settings: ClickHouseSettings): Promise<void> {
@@ -59,12 +75,15 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
   let queue: EventRow[] = [];
   let timer: NodeJS.Timeout | undefined;
   let inserting: Promise<void> | undefined;
+  /** Why the oldest rows are still waiting. */
+  let failure: Error | undefined;
 
   async function insertQueued(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue.slice(0, rowsPerInsert);
       await query(settings, insertSql, batch.map((row) => JSON.stringify(row)).join('\n'));
       queue = queue.slice(batch.length);
+      failure = undefined;
     }
   }
 
@@ -73,6 +92,7 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
     timer = undefined;
     inserting ??= insertQueued()
       .catch((error: unknown) => {
+        failure = error instanceof Error ? error : new Error(String(error));
         logger.error({ err: error, rows: queue.length }, 'events wait for ClickHouse');
         schedule();
       })
@@ -98,8 +118,10 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
       queue.push(row);
       schedule();
     },
+    /** Rejects when ClickHouse doesn't answer, or takes no rows. */
     async ping(): Promise<void> {
       await query(settings, 'SELECT 1');
+      if (failure !== undefined) throw failure;
     },
     /** Inserts what is queued. */
     async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { type Result } from 'ioredis';
-import { type Redis } from '../../shared/redis.js';
+import { redisAnswer, type Redis } from '../../shared/redis.js';
 
 /** How many of a thread's events stay in its history, about. */
 const keptEvents = 10_000;
@@ -14,6 +14,8 @@ export interface StoredEvent {
 const keptSeconds = 3_600;
 
 export const streamKey = (threadId: string): string => `events:${threadId}`;
+/** Written to find out whether there is room. */
+const probeKey = 'probe';
 const counterKey = (threadId: string): string => `seq:${threadId}`;
 
 /**
@@ -43,20 +45,27 @@ export function createEventStream(redis: Redis) {
   redis.defineCommand('appendEvent', { numberOfKeys: 2, lua: appendScript });
 
   return {
+    /** @throws DependencyError while Redis takes no events. */
+    async assertWritable(): Promise<void> {
+      await redisAnswer(redis.set(probeKey, ''));
+    },
+
     /** Adds an event to the thread's history, tells the subscribers and returns its seq. */
     append(threadId: string, event: object): Promise<number> {
       const keys = [streamKey(threadId), counterKey(threadId)] as const;
-      return redis.appendEvent(...keys, JSON.stringify(event), keptEvents, keptSeconds);
+      return redisAnswer(redis.appendEvent(...keys, JSON.stringify(event), keptEvents, keptSeconds));
     },
 
     /** 0 for a thread without events. */
     async lastSeq(threadId: string): Promise<number> {
-      return Number((await redis.get(counterKey(threadId))) ?? 0);
+      return Number((await redisAnswer(redis.get(counterKey(threadId)))) ?? 0);
     },
 
     /** The first `limit` events after `seq`, in order. */
     async after(threadId: string, seq: number, limit: number): Promise<StoredEvent[]> {
-      const entries = await redis.xrange(streamKey(threadId), `0-${seq + 1}`, '+', 'COUNT', limit);
+      const entries = await redisAnswer(
+        redis.xrange(streamKey(threadId), `0-${seq + 1}`, '+', 'COUNT', limit),
+      );
       return entries.map(([id, fields]) => ({ seq: seqOf(id), json: fields[1] ?? '{}' }));
     },
   };

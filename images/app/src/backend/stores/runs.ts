@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type pg from 'pg';
 import { ApiError } from '../../shared/errors.js';
-import { transaction } from '../../shared/postgres.js';
+import { type Database } from '../../shared/postgres.js';
 import { type AgentName } from '../engine/agents.js';
 
 const uniqueViolation = '23505';
@@ -37,7 +36,7 @@ export interface AbandonedRun {
   agent: string;
 }
 
-export function createRuns(pool: pg.Pool) {
+export function createRuns(database: Database) {
   return {
     /**
      * Stores the user's message and its run.
@@ -53,7 +52,7 @@ export function createRuns(pool: pg.Pool) {
       const runId = randomUUID();
       const messageId = randomUUID();
       try {
-        await transaction(pool, async (sql) => {
+        await database.transaction(async (sql) => {
           const { rowCount } = await sql.query(
             `insert into app.runs (id, thread_id, user_id, agent, worker)
              select $1, id, user_id, $4, $5 from app.threads where id = $2 and user_id = $3`,
@@ -76,7 +75,7 @@ export function createRuns(pool: pg.Pool) {
 
     /** Stores the assistant's message and the run's end in one transaction. */
     async complete(runId: string, content: string, { steps, revisions }: Progress): Promise<void> {
-      await transaction(pool, async (sql) => {
+      await database.transaction(async (sql) => {
         await sql.query(
           `insert into app.messages (id, thread_id, run_id, role, agent, content)
            select $1, thread_id, id, 'assistant', agent, $3 from app.runs where id = $2`,
@@ -90,16 +89,21 @@ export function createRuns(pool: pg.Pool) {
       });
     },
 
+    /** Undoes a completion that was stored although its answer got lost. */
     async fail(runId: string, error: string, { steps, revisions }: Progress): Promise<void> {
-      await pool.query(
-        `update app.runs set status = 'failed', error = $2, steps = $3, revisions = $4, finished_at = now()
-         where id = $1 and status = 'running'`,
-        [runId, error, steps, revisions],
-      );
+      await database.transaction(async (sql) => {
+        await sql.query(
+          `update app.runs
+           set status = 'failed', error = $2, content = null, steps = $3, revisions = $4, finished_at = now()
+           where id = $1`,
+          [runId, error, steps, revisions],
+        );
+        await sql.query(`delete from app.messages where run_id = $1 and role = 'assistant'`, [runId]);
+      });
     },
 
     async find(runId: string, userId: string): Promise<Run | undefined> {
-      const { rows } = await pool.query<Run>(
+      const { rows } = await database.query<Run>(
         `select id, thread_id as "threadId", agent, status, error, steps, revisions, content
          from app.runs where id = $1 and user_id = $2`,
         [runId, userId],
@@ -109,7 +113,7 @@ export function createRuns(pool: pg.Pool) {
 
     /** Fails the runs that a worker of this number left behind when it died, and returns them. */
     async failAbandoned(worker: number): Promise<AbandonedRun[]> {
-      const { rows } = await pool.query<AbandonedRun>(
+      const { rows } = await database.query<AbandonedRun>(
         `update app.runs set status = 'failed', error = 'internal', finished_at = now()
          where worker = $1 and status = 'running'
          returning id, thread_id as "threadId", user_id as "userId", agent`,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from '@jest/globals';
+import { afterAll, expect } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { listThreads, postMessage } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';
@@ -11,7 +11,7 @@ import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
 import { calculation, expectedRun } from './support/runs.js';
 import { messageRows } from './support/sql.js';
 import { nameMessage } from './support/stored.js';
-import { test } from './support/test.js';
+import { beforeAll, test } from './support/test.js';
 import { createUser, logIn, newAccount, type Account, type User } from './support/users.js';
 
 let browser: Browser;

@@ -1,4 +1,4 @@
-import { test as jestTest } from '@jest/globals';
+import { beforeAll as jestBeforeAll, test as jestTest } from '@jest/globals';
 import { reasonOf } from '../../../engine/errors.js';
 import { symptoms } from './symptoms.js';
 
@@ -9,19 +9,24 @@ let outOfOrder: string | undefined;
  * something is, the tests after it fail at once, because each of them would wait for it in vain.
  */
 export function test(name: string, run: () => Promise<void>, timeoutMs: number): void {
-  jestTest(
-    name,
-    async () => {
-      if (outOfOrder !== undefined) throw new Error(outOfOrder);
-      try {
-        await run();
-      } catch (cause) {
-        const found = await symptoms();
-        if (found.length === 0) throw cause;
-        outOfOrder = `the environment is out of order: ${found.join('; ')}`;
-        throw new Error(`${reasonOf(cause)}\n${outOfOrder}`, { cause });
-      }
-    },
-    timeoutMs,
-  );
+  jestTest(name, namingSymptoms(run), timeoutMs);
+}
+
+/** Jest's `beforeAll`, in the same way. */
+export function beforeAll(run: () => Promise<void>, timeoutMs: number): void {
+  jestBeforeAll(namingSymptoms(run), timeoutMs);
+}
+
+function namingSymptoms(run: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    if (outOfOrder !== undefined) throw new Error(outOfOrder);
+    try {
+      await run();
+    } catch (cause) {
+      const found = await symptoms();
+      if (found.length === 0) throw cause;
+      outOfOrder = `the environment is out of order: ${found.join('; ')}`;
+      throw new Error(`${reasonOf(cause)}\n${outOfOrder}`, { cause });
+    }
+  };
 }

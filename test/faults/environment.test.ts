@@ -1,0 +1,106 @@
+import { expect, test } from '@jest/globals';
+import type { Endpoints } from '../../components/outputs.js';
+import type { ServiceName } from '../../components/services.js';
+import { waitUntil } from '../../engine/wait.js';
+import { cutOff, pause, portOf, type Restore } from './support/container-faults.js';
+import { faultTimeoutMs, provideEnvironment, type FaultEnvironment } from './support/environment.js';
+
+/** Services that stop answering, as a suite sees them without the runner's watch. */
+const environment = provideEnvironment();
+
+interface Pair {
+  service: ServiceName;
+  fault: 'paused' | 'cut off';
+  suite: string;
+  message: RegExp;
+}
+
+const inject = { paused: pause, 'cut off': cutOff };
+
+const pairs: Pair[] = [
+  {
+    service: 'redis',
+    fault: 'paused',
+    suite: 'websocket-agent-events',
+    message: /out of order: .*redis unavailable/,
+  },
+  {
+    service: 'postgres',
+    fault: 'paused',
+    suite: 'write-review-refine',
+    message: /out of order: .*postgres unavailable.*postgres: a write: /,
+  },
+  {
+    service: 'llm',
+    fault: 'paused',
+    suite: 'agent-orchestration-llm',
+    message: /out of order: .*llm unavailable.*llm: GET \/health: /,
+  },
+  {
+    service: 'clickhouse',
+    fault: 'paused',
+    suite: 'websocket-events-comprehensive',
+    message: /out of order: .*clickhouse unavailable.*clickhouse: a write: /,
+  },
+  {
+    service: 'frontend',
+    fault: 'paused',
+    suite: 'agent-message-flow',
+    message: /out of order: frontend: GET \/health: /,
+  },
+  {
+    service: 'redis',
+    fault: 'cut off',
+    suite: 'write-review-refine',
+    message: /out of order: .*redis unavailable/,
+  },
+  {
+    service: 'backend',
+    fault: 'cut off',
+    suite: 'websocket-agent-events',
+    message: /out of order: backend: GET \/health: /,
+  },
+];
+
+/** The backend's port is another one each time that it is put back on its network. */
+async function endpointsOf({ docker, outputs, endpoints }: FaultEnvironment): Promise<Endpoints> {
+  const port = await portOf(docker, outputs.services.backend.containerId);
+  return {
+    ...endpoints,
+    backendUrl: `http://127.0.0.1:${String(port)}`,
+    backendWebSocketUrl: `ws://127.0.0.1:${String(port)}/ws`,
+  };
+}
+
+async function untilHealthy(): Promise<void> {
+  const { backendUrl, authUrl, frontendUrl } = await endpointsOf(environment());
+  const isHealthy = (url: string): Promise<boolean> =>
+    fetch(`${url}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await waitUntil(
+    () => Promise.all([backendUrl, authUrl, frontendUrl].map(isHealthy)),
+    (healthy) => healthy.every(Boolean),
+    { what: 'a healthy environment', deadlineMs: 60_000, intervalMs: 200 },
+  );
+}
+
+test.each(pairs)(
+  '$suite fails when $service is $fault, and names it',
+  async ({ service, fault, suite, message }) => {
+    const { docker, outputs } = environment();
+    const endpoints = await endpointsOf(environment());
+    let restore: Restore | undefined;
+    try {
+      restore = await inject[fault](docker, outputs, service);
+      const { outcome, failures } = await environment().runSuite(suite, endpoints);
+      expect({ outcome, failures }).toMatchObject({ outcome: { kind: 'failed' } });
+      expect(failures.join('\n')).toMatch(message);
+    } finally {
+      await restore?.();
+      await untilHealthy();
+    }
+  },
+  faultTimeoutMs,
+);

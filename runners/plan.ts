@@ -6,6 +6,7 @@ import {
   parseConfig,
   resolveEnvironment,
   type EnvironmentSpec,
+  type StackConfig,
 } from '../components/config.js';
 import { branchUnderTest } from './branch.js';
 import { newRunId, slugOf } from './names.js';
@@ -30,7 +31,7 @@ export interface Plan {
   labels: { branch: string; owner: string };
   settings: Settings;
   environment: EnvironmentSpec;
-  llm: 'stand-in' | 'external';
+  llm: 'stand-in' | `external: ${string}`;
   suites: Suite[];
   /** Names of the suites that a full run has besides. */
   notChosen: string[];
@@ -68,12 +69,16 @@ export async function makePlan(
     labels: { branch: slugOf(branchUnderTest(checkout)), owner: userInfo().username },
     settings,
     environment,
-    llm: config.llm === undefined ? 'stand-in' : 'external',
+    llm: describeLlm(config.llm),
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
     keepOnFailure: choices.keepOnFailure,
     users: choices.users,
   };
+}
+
+function describeLlm(llm: StackConfig['llm']): Plan['llm'] {
+  return llm === undefined ? 'stand-in' : `external: ${llm.model} at ${new URL(llm.baseUrl).host}`;
 }
 
 /** A check's result, or its problems added to those of the others. */

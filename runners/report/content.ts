@@ -15,7 +15,7 @@ export interface Trouble {
 }
 
 export function heading({ runId, branch, users, environment, host }: RunRecord): string[] {
-  const llm = environment.llm === 'stand-in' ? 'a scripted stand-in' : 'an external server';
+  const llm = environment.llm === 'stand-in' ? 'a scripted stand-in' : environment.llm;
   return [
     `Run ${runId} of branch ${branch}: profile ${environment.profile}, ${String(users)} concurrent users, the LLM is ${llm}`,
     `Docker Engine ${host.engineVersion}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,

@@ -175,7 +175,8 @@ export const runRecordSchema = z.strictObject({
     /** Σ(limits). */
     limitMb: memoryMb,
     services: z.record(serviceName, memoryMb),
-    llm: z.enum(['stand-in', 'external']),
+    /** The scripted service, or an external server's model and host. */
+    llm: z.union([z.literal('stand-in'), z.templateLiteral(['external: ', z.string()])]),
   }),
   host: z.strictObject({
     engineVersion: z.string(),

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import type { Outputs } from '../../../components/outputs.js';
 import type { ServiceName } from '../../../components/services.js';
 import { textOfFrames } from '../../../engine/container-log.js';
-import { connectDocker } from '../../../engine/docker.js';
+import { connectDocker, resolveDockerHost } from '../../../engine/docker.js';
 import { setUp } from '../../../engine/setup.js';
 import { checkout } from '../../../engine/state.js';
 import { waitUntil } from '../../../engine/wait.js';
@@ -181,6 +181,16 @@ export async function startApplication(name: string, config: Record<string, unkn
   };
 }
 export type Application = Awaited<ReturnType<typeof startApplication>>;
+
+/** An address of this host that containers reach, and nobody outside it. */
+export async function bridgeAddress(): Promise<string> {
+  const { IPAM } = (await connectDocker(resolveDockerHost()).getNetwork('bridge').inspect()) as {
+    IPAM: { Config: { Gateway?: string }[] };
+  };
+  const gateway = IPAM.Config[0]?.Gateway;
+  if (gateway === undefined) throw new Error('the network "bridge" has no gateway');
+  return gateway;
+}
 
 export async function request(
   method: 'GET' | 'POST',

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker } from '../../engine/docker.js';
@@ -9,6 +9,7 @@ import { setUp } from '../../engine/setup.js';
 import { waitUntil } from '../../engine/wait.js';
 import { imageReference } from '../../images/manifest.js';
 import { dockerEngine, type ContainerEngine } from '../../runners/docker.js';
+import type { EventWatch } from '../../runners/event-watch.js';
 import { findCrashes } from '../../runners/oom.js';
 import type { Crash } from '../../runners/report/record.js';
 import { silentProgress } from '../helpers/progress.js';
@@ -33,13 +34,13 @@ afterEach(async () => {
   for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true });
 });
 
-async function start(script: string): Promise<Docker.Container> {
+async function start(script: string, network = 'none'): Promise<Docker.Container> {
   const bytes = memoryMb * 1024 * 1024;
   const container = await docker.createContainer({
     Image: imageReference('redis'),
     Entrypoint: ['sh', '-c', script],
     Labels: { [labelKeys.run]: scope.runId, [labelKeys.suite]: scope.suite, [labelKeys.service]: 'redis' },
-    HostConfig: { Memory: bytes, MemorySwap: bytes, NetworkMode: 'none' },
+    HostConfig: { Memory: bytes, MemorySwap: bytes, NetworkMode: network },
   });
   await container.start();
   return container;
@@ -84,12 +85,76 @@ test('an OOM kill of a child is one, although the container runs on', async () =
   ]);
 });
 
-test('docker stop -t 0 is an exit with code 137, not an OOM kill', async () => {
+test('docker stop -t 0 is a kill with exit code 137, not an OOM kill', async () => {
   const crashes = await crashesOf('sleep 1000', async (container) => {
     await container.stop({ t: 0 });
     return true;
   });
-  expect(crashes).toMatchObject([{ service: 'redis', kind: 'exit', exitCode: 137 }]);
+  expect(crashes).toMatchObject([{ service: 'redis', kind: 'killed', exitCode: 137 }]);
+});
+
+test('an end of its own is an exit', async () => {
+  const crashes = await crashesOf('exit 7', hasEnded);
+  expect(crashes).toMatchObject([{ service: 'redis', kind: 'exit', exitCode: 7 }]);
+});
+
+test('a container that is removed while it runs was killed', async () => {
+  const crashes = await crashesOf('sleep 1000', async (container) => {
+    await container.remove({ force: true, v: true });
+    return true;
+  });
+  expect(crashes).toMatchObject([{ service: 'redis', kind: 'killed', exitCode: 137 }]);
+});
+
+describe('a suite is told', () => {
+  /** The first fault that the watch tells of, without being asked. */
+  const faultOf = async ({ fault }: EventWatch): Promise<string> => {
+    await waitUntil(
+      () => Promise.resolve(fault.aborted),
+      (aborted) => aborted,
+      { what: 'a fault', deadlineMs: 60_000, intervalMs: 20 },
+    );
+    return (fault.reason as Error).message;
+  };
+  const network = (): Docker.Network => docker.getNetwork(scope.runId);
+
+  beforeAll(async () => {
+    await docker.createNetwork({ Name: scope.runId, Labels: { [labelKeys.run]: scope.runId } });
+  });
+
+  afterAll(async () => {
+    await network().remove();
+  });
+
+  test.each([
+    ['is paused', (container: Docker.Container) => container.pause(), 'it was paused'],
+    ['is killed', (container: Docker.Container) => container.kill(), 'it ended with exit code 137'],
+    [
+      'is cut off',
+      ({ id }: Docker.Container) => network().disconnect({ Container: id }),
+      'it was taken off its network',
+    ],
+  ])('when a container %s, and nobody else is', async (_, harm, message) => {
+    const own = await engine.watchEvents(scope);
+    const others = await engine.watchEvents({ ...scope, suite: 'another' });
+    await harm(await start('sleep 1000', scope.runId));
+    expect(await faultOf(own)).toBe(`redis: ${message}`);
+    own.stop();
+    expect(others.stop()).toEqual({ events: [], seen: [] });
+  });
+
+  test('of an end, not of the network that is left by it', async () => {
+    const watch = await engine.watchEvents(scope);
+    const container = await start('sleep 1000', scope.runId);
+    await container.kill();
+    await waitUntil(
+      async () => (await network().inspect()).Containers ?? {},
+      (left) => Object.keys(left).length === 0,
+      { what: 'an empty network', deadlineMs: 60_000, intervalMs: 20 },
+    );
+    await engine.reports(scope);
+    expect(watch.stop().events.map(({ action }) => action)).toEqual(['kill', 'die']);
+  });
 });
 
 test('a container that lives is no crash', async () => {

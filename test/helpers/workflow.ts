@@ -86,12 +86,13 @@ export const push = (branch: string, repository?: string): Delivery =>
     ...(repository === undefined ? {} : { repository }),
   });
 
-export const pullRequest = (action: string, number: number, branch: string): Delivery =>
+export const pullRequest = (action: string, number: number, branch: string, repository?: string): Delivery =>
   delivery({
     name: 'pull_request',
     event: { action, number, pull_request: { number, base: { ref: 'main' }, head: { ref: branch } } },
     ref: `refs/pull/${String(number)}/merge`,
     headRef: branch,
+    ...(repository === undefined ? {} : { repository }),
   });
 
 export const deletion = (kind: 'branch' | 'tag', ref: string, repository?: string): Delivery =>

@@ -153,7 +153,7 @@ function doubtsOfDelivery({ latency, clock }: SuiteRecord, users: number): strin
       `${String(count)} events are too few for a 99th percentile, ${String(fewestEvents)} are enough`,
     );
   }
-  if (!(seen >= users)) doubts.push(`events of ${String(seen)} users, ${String(users)} were at work`);
+  if (!(seen >= users)) doubts.push(`events of ${String(seen)} of ${String(users)} users`);
   if (!clock.measured) return [...doubts, `the clocks weren't compared: ${clock.reason}`];
   const { engineAheadMs, setByMs } = clock.value;
   if (!(engineAheadMs <= clockToleranceMs)) {

@@ -45,7 +45,7 @@ export type Measured<T> = { measured: true; value: T } | { measured: false; reas
 const latencySchema = z.strictObject({
   /** Events; one that several devices of a user received counts once. */
   count: z.int().positive(),
-  /** Users who received any. */
+  /** Users who received any, in the test that has the fewest. */
   users: z.int().positive(),
   p50Ms: z.number(),
   p99Ms: z.number(),

@@ -45,6 +45,14 @@ describe('latencies', () => {
     });
   });
 
+  test('have as many users as the test that has the fewest', async () => {
+    const of = (name: string, userId: string): string => line({ test: name, userId });
+    const text = [of('a', 'u'), of('a', 'v'), of('b', 'v'), of('b', 'v')].join('\n');
+    expect(await latencyOf(text)).toMatchObject({ value: { users: 1 } });
+    const complete = [text, of('b', 'u')].join('\n');
+    expect(await latencyOf(complete)).toMatchObject({ value: { users: 2 } });
+  });
+
   test('count an event once, however many devices received it', async () => {
     const twice = [line(), line(delivered(ran.startMs + 5_000, 3)), line({ seq: 2 })].join('\n');
     expect(await latencyOf(twice)).toMatchObject({ value: { count: 2, users: 1, maxMs: 3 } });

@@ -63,7 +63,7 @@ const cases: Record<string, [about: string, source: Source, reason: RegExp][]> =
     [
       'latencies of one user only',
       { suite: { usersWithEvents: 1, eventsPerUser: 200 } },
-      /^not proven: chat: events of 1 users, 10 were at work/,
+      /^not proven: chat: events of 1 of 10 users/,
     ],
     [
       'fewer events than a 99th percentile takes',

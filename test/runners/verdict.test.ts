@@ -140,7 +140,7 @@ const cases: Case[] = [
     change: { latency: latency({ users: 9 }) },
     metric: 'event delivery, p99',
     result: 'not proven',
-    reason: 'chat: events of 9 users, 10 were at work',
+    reason: 'chat: events of 9 of 10 users',
   },
   {
     about: 'latencies that are no number',

@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from '@jest/globals';
 import { environment } from './environment.js';
 import type { ReceivedEvent } from './events.js';
 
@@ -11,9 +12,10 @@ export const latencyMs = ({ emittedAt, receivedAt }: ReceivedEvent): number => r
 
 /** Appends a line per event that was delivered, as it was emitted, to the user it was meant for. */
 export function recordLatencies(events: ReceivedEvent[]): void {
+  const { currentTestName: test } = expect.getState();
   const lines = events.map((event) => {
     const { type, userId, runId, seq, emittedAt, receivedAt } = event;
-    const line = { type, userId, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) };
+    const line = { test, type, userId, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) };
     return `${JSON.stringify(line)}\n`;
   });
   appendFileSync(file, lines.join(''));

@@ -3,13 +3,14 @@ import { expect } from '@jest/globals';
 import { ask, openChat, problemsOf } from './support/chat.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
+import { everybody } from './support/everybody.js';
 import { send } from './support/http.js';
 import { complete, streamText, tryToComplete, type Conversation, type LlmAnswer } from './support/llm.js';
 import { expectNone, type ExpectedEvent } from './support/order.js';
 import { calculation, expectedFailure, expectedRun, type ToolCall } from './support/runs.js';
 import { expectMessages, expectStored } from './support/stored.js';
 import { test } from './support/test.js';
-import { createUsers, type User } from './support/users.js';
+import { type User } from './support/users.js';
 
 /** AGENT_MAX_STEPS of the backend, by default. */
 const maxSteps = 6;
@@ -21,27 +22,23 @@ interface Question {
 }
 
 /** All users ask at once, each a question of its own, in a thread that starts with `before`. */
-async function everybodyAsks(questionOf: (user: User) => Question, before: string[] = []): Promise<void> {
-  const users = await createUsers();
-  const problems = await Promise.all(
-    users.map(async (user) => {
-      const chat = await openChat(user);
-      const history: [role: 'user' | 'assistant', content: string][] = [];
-      for (const input of before) {
-        await ask(chat, input);
-        history.push(['user', input], ['assistant', `You said: ${input}`]);
-      }
-      const question = questionOf(user);
-      const { input, content, calls = [] } = question;
-      const { runId, events } = await ask(chat, input);
-      const problems = problemsOf(chat, events, expectedRun(question));
-      if (problems.length > 0) return problems;
-      await expectStored(chat, runId, { status: 'completed', error: null, steps: calls.length + 1, content });
-      await expectMessages(chat, [...history, ['user', input], ['assistant', content]]);
-      return [];
-    }),
-  );
-  expectNone(problems.flat());
+function everybodyAsks(questionOf: (user: User) => Question, before: string[] = []): Promise<void> {
+  return everybody(async (user) => {
+    const chat = await openChat(user);
+    const history: [role: 'user' | 'assistant', content: string][] = [];
+    for (const input of before) {
+      await ask(chat, input);
+      history.push(['user', input], ['assistant', `You said: ${input}`]);
+    }
+    const question = questionOf(user);
+    const { input, content, calls = [] } = question;
+    const { runId, events } = await ask(chat, input);
+    const problems = problemsOf(chat, events, expectedRun(question));
+    if (problems.length > 0) return problems;
+    await expectStored(chat, runId, { status: 'completed', error: null, steps: calls.length + 1, content });
+    await expectMessages(chat, [...history, ['user', input], ['assistant', content]]);
+    return [];
+  });
 }
 
 test(
@@ -97,35 +94,31 @@ test(
 
 test(
   'a tool that does not exist and arguments that make no sense are told to the LLM, and the run goes on',
-  async () => {
-    const problems = await Promise.all(
-      (await createUsers()).map(async (user) => {
-        const chat = await openChat(user);
-        const unknown = await ask(chat, '[llm:unknown-tool] please');
-        const nonsense = await ask(chat, 'calculate 1 + * (');
-        const refusedCall = (input: string, call: Record<string, unknown>): ExpectedEvent[] => [
-          { type: 'agent_started', agent: 'assistant', data: { input } },
-          { type: 'agent_thinking', agent: 'assistant', data: { step: 1 } },
-          { type: 'tool_executing', agent: 'assistant', data: call },
-          { type: 'tool_completed', agent: 'assistant', data: { ...call, ok: false } },
-          { type: 'agent_thinking', agent: 'assistant', data: { step: 2 } },
-          { type: 'agent_completed', agent: 'assistant', data: { steps: 2 } },
-        ];
-        const problems = [
-          ...problemsOf(chat, unknown.events, refusedCall('[llm:unknown-tool] please', {})),
-          ...problemsOf(chat, nonsense.events, refusedCall('calculate 1 + * (', { tool: 'calculator' })),
-        ];
-        if (problems.length > 0) return problems;
-        for (const { runId, events } of [unknown, nonsense]) {
-          const answer = events.at(-1);
-          const content = answer?.type === 'agent_completed' ? answer.data.content : null;
-          await expectStored(chat, runId, { status: 'completed', error: null, steps: 2, content });
-        }
-        return [];
-      }),
-    );
-    expectNone(problems.flat());
-  },
+  () =>
+    everybody(async (user) => {
+      const chat = await openChat(user);
+      const unknown = await ask(chat, '[llm:unknown-tool] please');
+      const nonsense = await ask(chat, 'calculate 1 + * (');
+      const refusedCall = (input: string, call: Record<string, unknown>): ExpectedEvent[] => [
+        { type: 'agent_started', agent: 'assistant', data: { input } },
+        { type: 'agent_thinking', agent: 'assistant', data: { step: 1 } },
+        { type: 'tool_executing', agent: 'assistant', data: call },
+        { type: 'tool_completed', agent: 'assistant', data: { ...call, ok: false } },
+        { type: 'agent_thinking', agent: 'assistant', data: { step: 2 } },
+        { type: 'agent_completed', agent: 'assistant', data: { steps: 2 } },
+      ];
+      const problems = [
+        ...problemsOf(chat, unknown.events, refusedCall('[llm:unknown-tool] please', {})),
+        ...problemsOf(chat, nonsense.events, refusedCall('calculate 1 + * (', { tool: 'calculator' })),
+      ];
+      if (problems.length > 0) return problems;
+      for (const { runId, events } of [unknown, nonsense]) {
+        const answer = events.at(-1);
+        const content = answer?.type === 'agent_completed' ? answer.data.content : null;
+        await expectStored(chat, runId, { status: 'completed', error: null, steps: 2, content });
+      }
+      return [];
+    }),
   testTimeoutMs,
 );
 
@@ -142,23 +135,20 @@ test(
       ]).flat(),
       { type: 'agent_failed', agent: 'assistant', data: { error: 'step_limit' } },
     ];
-    const problems = await Promise.all(
-      (await createUsers()).map(async (user) => {
-        const chat = await openChat(user);
-        const { runId, events } = await ask(chat, input);
-        const found = problemsOf(chat, events, expected);
-        if (found.length > 0) return found;
-        await expectStored(chat, runId, {
-          status: 'failed',
-          error: 'step_limit',
-          steps: maxSteps,
-          content: null,
-        });
-        await expectMessages(chat, [['user', input]]);
-        return [];
-      }),
-    );
-    expectNone(problems.flat());
+    await everybody(async (user) => {
+      const chat = await openChat(user);
+      const { runId, events } = await ask(chat, input);
+      const found = problemsOf(chat, events, expected);
+      if (found.length > 0) return found;
+      await expectStored(chat, runId, {
+        status: 'failed',
+        error: 'step_limit',
+        steps: maxSteps,
+        content: null,
+      });
+      await expectMessages(chat, [['user', input]]);
+      return [];
+    });
   },
   testTimeoutMs,
 );
@@ -172,8 +162,8 @@ const llmFaults = [
 test(
   'an LLM that errors, hangs or talks garbage fails its own run with its own code, and nothing else',
   async () => {
-    const problems = await Promise.all(
-      (await createUsers()).flatMap((user) =>
+    await everybody(async (user) => {
+      const problems = await Promise.all(
         llmFaults.map(async ({ input, error, deadlineMs }) => {
           const chat = await openChat(user);
           const { runId, events } = await ask(chat, input, { deadlineMs });
@@ -193,9 +183,9 @@ test(
           ]);
           return problemsOf(chat, next, expectedRun({ input: after, content }));
         }),
-      ),
-    );
-    expectNone(problems.flat());
+      );
+      return problems.flat();
+    });
     const { backendUrl, llmUrl, authUrl } = environment.endpoints;
     for (const url of [backendUrl, llmUrl, authUrl]) {
       expect(await send('GET', `${url}/health`)).toMatchObject({ status: 200, body: { status: 'ok' } });
@@ -237,8 +227,9 @@ test(
           await complete(conversation),
           await streamText(conversation),
         ];
+        const sumAsked = `calculate ${String(index)} + 1`;
         const sum: Conversation = {
-          messages: [{ role: 'user', content: `calculate ${String(index)} + 1` }],
+          messages: [{ role: 'user', content: sumAsked }],
           tools: [calculator],
         };
         return [
@@ -249,7 +240,7 @@ test(
               finishReason: 'stop',
             }),
           ),
-          ...problemsOfAnswer(label, 'for a sum', await complete(sum), {
+          ...problemsOfAnswer(label, sumAsked, await complete(sum), {
             content: null,
             calls: [{ name: 'calculator', arguments: { expression: `${String(index)} + 1` } }],
             finishReason: 'tool_calls',

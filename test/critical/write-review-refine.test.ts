@@ -1,12 +1,11 @@
-import { expect } from '@jest/globals';
 import { ask, openChat, problemsOf, type Chat } from './support/chat.js';
 import { deadlines, testTimeoutMs } from './support/deadlines.js';
+import { everybody } from './support/everybody.js';
 import type { ReceivedEvent } from './support/events.js';
-import { expectNone, type ExpectedEvent } from './support/order.js';
+import type { ExpectedEvent } from './support/order.js';
 import { problemsOfRows } from './support/sql.js';
 import { expectMessages, expectStored } from './support/stored.js';
 import { test } from './support/test.js';
-import { createUsers } from './support/users.js';
 
 const pipeline = 'write-review-refine';
 /** AGENT_MAX_REVISIONS of the backend, by default. */
@@ -94,7 +93,10 @@ async function writeReviewRefine(chat: Chat, round: number): Promise<string[]> {
   const { runId, events } = await ask(chat, task, { agent: pipeline });
   const problems = problemsOf(chat, events, expectedPipeline(task, wanted));
   if (problems.length > 0) return problems;
-  expect(verdictsOf(events)).toEqual(expectedVerdicts(wanted));
+  const [verdicts, expected] = [verdictsOf(events), expectedVerdicts(wanted)].map((list) => list.join(', '));
+  if (verdicts !== expected) {
+    return [`${chat.user.label}: expected the reviews ${String(expected)}, got ${String(verdicts)}`];
+  }
   await expectStored(chat, runId, {
     agent: pipeline,
     status: 'completed',
@@ -108,38 +110,32 @@ async function writeReviewRefine(chat: Chat, round: number): Promise<string[]> {
 
 test(
   'writer, reviewer and refiner hand over in order, as often as the reviewer asks and never beyond the limit',
-  async () => {
-    const chats = await Promise.all((await createUsers()).map(openChat));
-    const problems = await Promise.all(
-      chats.map(async (chat) => {
-        const found: string[] = [];
-        for (const round of cases.keys()) found.push(...(await writeReviewRefine(chat, round)));
-        return found;
-      }),
-    );
-    expectNone(problems.flat());
-  },
+  () =>
+    everybody(async (user) => {
+      const chat = await openChat(user);
+      for (const round of cases.keys()) {
+        const problems = await writeReviewRefine(chat, round);
+        if (problems.length > 0) return problems;
+      }
+      return [];
+    }),
   testTimeoutMs,
 );
 
 test(
   'only the final text becomes a message, and the event log has every step of every agent',
-  async () => {
-    const problems = await Promise.all(
-      (await createUsers()).map(async (user) => {
-        const chat = await openChat(user);
-        const task = `a poem for ${user.userId} [revise:2]`;
-        const { runId } = await ask(chat, task, { agent: pipeline });
-        await expectMessages(chat, [
-          ['user', task],
-          ['assistant', textAfter(task, 2)],
-        ]);
-        const rows = await problemsOfRows(user.label, chat.threadId, chat.connection.ofRun(runId));
-        return [...chat.connection.malformed, ...rows];
-      }),
-    );
-    expectNone(problems.flat());
-  },
+  () =>
+    everybody(async (user) => {
+      const chat = await openChat(user);
+      const task = `a poem for ${user.userId} [revise:2]`;
+      const { runId } = await ask(chat, task, { agent: pipeline });
+      await expectMessages(chat, [
+        ['user', task],
+        ['assistant', textAfter(task, 2)],
+      ]);
+      const rows = await problemsOfRows(user.label, chat.threadId, chat.connection.ofRun(runId));
+      return [...chat.connection.malformed, ...rows];
+    }),
   testTimeoutMs,
 );
 
@@ -150,33 +146,30 @@ test(
       { mark: '[llm:error]', error: 'llm_error' },
       { mark: '[llm:garbage]', error: 'llm_invalid_response' },
     ];
-    const problems = await Promise.all(
-      (await createUsers()).map(async (user) => {
-        const chat = await openChat(user);
-        const { mark, error } = faults[user.index % faults.length] as (typeof faults)[number];
-        const task = `a note ${mark}`;
-        const { runId, events } = await ask(chat, task, { agent: pipeline, deadlineMs: deadlines.runMs });
-        const found = problemsOf(chat, events, [
-          { type: 'agent_started', agent: pipeline, data: { input: task } },
-          { type: 'agent_started', agent: 'writer' },
-          { type: 'agent_thinking', agent: 'writer', data: { step: 1 } },
-          { type: 'agent_failed', agent: 'writer', data: { error } },
-          { type: 'agent_failed', agent: pipeline, data: { error } },
-        ]);
-        if (found.length > 0) return found;
-        await expectStored(chat, runId, {
-          agent: pipeline,
-          status: 'failed',
-          error,
-          steps: 1,
-          revisions: 0,
-          content: null,
-        });
-        await expectMessages(chat, [['user', task]]);
-        return [];
-      }),
-    );
-    expectNone(problems.flat());
+    await everybody(async (user) => {
+      const chat = await openChat(user);
+      const { mark, error } = faults[user.index % faults.length] as (typeof faults)[number];
+      const task = `a note ${mark}`;
+      const { runId, events } = await ask(chat, task, { agent: pipeline, deadlineMs: deadlines.runMs });
+      const found = problemsOf(chat, events, [
+        { type: 'agent_started', agent: pipeline, data: { input: task } },
+        { type: 'agent_started', agent: 'writer' },
+        { type: 'agent_thinking', agent: 'writer', data: { step: 1 } },
+        { type: 'agent_failed', agent: 'writer', data: { error } },
+        { type: 'agent_failed', agent: pipeline, data: { error } },
+      ]);
+      if (found.length > 0) return found;
+      await expectStored(chat, runId, {
+        agent: pipeline,
+        status: 'failed',
+        error,
+        steps: 1,
+        revisions: 0,
+        content: null,
+      });
+      await expectMessages(chat, [['user', task]]);
+      return [];
+    });
   },
   testTimeoutMs,
 );

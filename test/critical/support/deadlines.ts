@@ -12,13 +12,13 @@ export const deadlines = {
   /** A service's account of its own health, asked for when a test has failed; the backend takes 3 s for it. */
   symptomMs: 10_000,
   /** From an event to its row in ClickHouse; the backend promises one second. */
-  eventRowsMs: 15_000,
+  eventRowsMs: 10_000,
   /** From a token's expiry to its refusal. */
   expiryMs: 15_000,
   /** What the chat page does after a click. */
   pageMs: 60_000,
   /** From an event that another client has received to the page that shows it. */
-  shownMs: 20_000,
+  shownMs: 15_000,
 };
 
 /** For a whole test, above every sum of the deadlines in it, so that the deadline's own message is seen. */

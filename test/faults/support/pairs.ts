@@ -1,5 +1,4 @@
-import type { test } from '@jest/globals';
-import { expect } from '@jest/globals';
+import { expect, type test } from '@jest/globals';
 import type { Endpoints } from '../../../components/outputs.js';
 import { faultTimeoutMs, type FaultEnvironment, type SuiteFindings } from './environment.js';
 import type { FrameFault } from './frames.js';

@@ -44,7 +44,7 @@ const pairs: Pair[] = [
   },
   {
     service: 'frontend',
-    fault: 'paused',
+    fault: 'cut off',
     suite: 'agent-message-flow',
     message: /out of order: frontend: GET \/health: /,
   },
@@ -62,13 +62,16 @@ const pairs: Pair[] = [
   },
 ];
 
-/** The backend's port is another one each time that it is put back on its network. */
+/** A port is another one each time that its service is put back on its network. */
 async function endpointsOf({ docker, outputs, endpoints }: FaultEnvironment): Promise<Endpoints> {
-  const port = await portOf(docker, outputs.services.backend.containerId);
+  const addressOf = async (service: ServiceName): Promise<string> =>
+    `127.0.0.1:${String(await portOf(docker, outputs.services[service].containerId))}`;
+  const backend = await addressOf('backend');
   return {
     ...endpoints,
-    backendUrl: `http://127.0.0.1:${String(port)}`,
-    backendWebSocketUrl: `ws://127.0.0.1:${String(port)}/ws`,
+    frontendUrl: `http://${await addressOf('frontend')}`,
+    backendUrl: `http://${backend}`,
+    backendWebSocketUrl: `ws://${backend}/ws`,
   };
 }
 

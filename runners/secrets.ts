@@ -8,7 +8,9 @@ import { messageOf } from './errors.js';
 import { initCommand, pulumiCommand, type PulumiCommand } from './pulumi.js';
 import { readSettingsFile, type Settings } from './settings.js';
 
-const [source, own] = ['source', 'own'];
+/** Names of the two stacks, between which the CLI copies and so encrypts anew. */
+const source = 'source';
+const own = 'own';
 
 /**
  * A stack's settings for stacks of a run: with a salt, or a data key, of their own, and the secrets encrypted

@@ -1,6 +1,6 @@
 import type { Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
 
-export const deliveryLimitMs = 100;
+const deliveryLimitMs = 100;
 /** From here on the 99th percentile leaves something out: with fewer events it is the slowest one. */
 const fewestEvents = 100;
 /** How far clocks may seem apart and still be one: readings are rounded, and what it hides is small beside the limit. */

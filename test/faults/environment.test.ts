@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import pg from 'pg';
 import type { Endpoints } from '../../components/outputs.js';
 import type { ServiceName } from '../../components/services.js';
 import { waitUntil } from '../../engine/wait.js';
@@ -107,3 +108,44 @@ test.each(pairs)(
   },
   faultTimeoutMs,
 );
+
+test(
+  'a suite whose PostgreSQL is paused in mid-suite ends all the same, and names it',
+  async () => {
+    const { docker, outputs } = environment();
+    const endpoints = await endpointsOf(environment());
+    const runsBefore = await runCount(endpoints);
+    let restore: Restore | undefined;
+    try {
+      const pauseInMidSuite = async (): Promise<void> => {
+        await waitUntil(
+          () => runCount(endpoints),
+          (count) => count > runsBefore,
+          { what: 'a run of the suite', deadlineMs: 60_000, intervalMs: 50 },
+        );
+        restore = await pause(docker, outputs, 'postgres');
+      };
+      const suite = environment().runSuite('agent-orchestration-llm', endpoints);
+      const [{ outcome, failures }] = await Promise.all([suite, pauseInMidSuite()]);
+      expect({ outcome, failures }).toMatchObject({ outcome: { kind: 'failed' } });
+      expect(failures.join('\n')).toMatch(/out of order: .*postgres unavailable/);
+    } finally {
+      await restore?.();
+      await untilHealthy();
+    }
+  },
+  faultTimeoutMs,
+);
+
+/** Runs of agents that have ended, of all suites so far. */
+async function runCount({ postgres }: Endpoints): Promise<number> {
+  const client = new pg.Client(postgres);
+  await client.connect();
+  try {
+    const ended = "SELECT count(*)::int AS count FROM app.runs WHERE status = 'completed'";
+    const { rows } = await client.query<{ count: number }>(ended);
+    return rows[0]?.count ?? 0;
+  } finally {
+    await client.end();
+  }
+}

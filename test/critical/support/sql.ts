@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll } from '@jest/globals';
 import pg from 'pg';
@@ -15,8 +16,17 @@ const pool = new pg.Pool({
   connectionTimeoutMillis: deadlines.replyMs,
   query_timeout: deadlines.replyMs,
 });
+// An idle connection that breaks is no failure: the next query says more.
+pool.on('error', () => undefined);
+const sockets = new Set<Duplex>();
+pool.on('connect', ({ connection }) => {
+  sockets.add(connection.stream);
+});
 afterAll(async () => {
-  await pool.end();
+  const ended = pool.end();
+  // A server that hangs never answers the farewell, and open sockets would keep the suite from ending.
+  for (const socket of sockets) socket.destroy();
+  await ended;
 });
 
 export interface MessageRow {

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, createWriteStream, fstatSync, openSync, readSync } from 'node:fs';
+import path from 'node:path';
 import { execa } from 'execa';
-import { killSession, signalGroup } from './process-group.js';
+import { waitUntil } from '../engine/wait.js';
+import { killProcessesOf, processesOf, type Origin, type Process } from './processes.js';
 
 /** How a program ended. Which of them is a failure is the caller's to say. */
 export type ExitStatus =
@@ -8,7 +11,11 @@ export type ExitStatus =
   | { kind: 'signalled'; signal: string }
   | { kind: 'timed out'; timeoutMs: number }
   | { kind: 'cancelled' }
-  | { kind: 'not started'; reason: string };
+  | { kind: 'not started'; reason: string }
+  /** It went beyond what `endWhen` allows. */
+  | { kind: 'stopped'; reason: string }
+  /** The process between it and the runner was ended, hardly by anybody but the program itself. */
+  | { kind: 'orphaned'; signal: string };
 
 export interface ProgramOptions {
   command: string;
@@ -24,6 +31,8 @@ export interface ProgramOptions {
   signal?: AbortSignal;
   /** The log's last line, twice a second when there is a new one. */
   onLine?: (line: string) => void;
+  /** Asked ten times a second, and at the end: why the program is to be killed at once, if it is. */
+  endWhen?: () => string | undefined;
 }
 
 export interface ProgramResult {
@@ -31,71 +40,95 @@ export interface ProgramResult {
   durationMs: number;
   /** It took SIGKILL: what the program would have tidied up, it hasn't. */
   killed: boolean;
+  /** What the program, ending by itself, left running; killed since. */
+  leftRunning: Process[];
+  /** What couldn't be killed. */
+  survivors: Process[];
 }
 
+const supervisor = path.join(import.meta.dirname, 'supervisor.mjs');
+/** In the environment of every process of a program, with a value of that program's own. */
+const markName = 'REHEARSAL_PROGRAM';
 const lineIntervalMs = 500;
+const endWhenIntervalMs = 100;
+/** Children that end with their parent need a moment for it. */
+const settleMs = 500;
 
 /**
- * Runs a program in a process group of its own until it ends, its deadline passes or `signal` aborts, and
- * leaves no process of that group behind. Never rejects for what the program does.
+ * Runs a program in a session of its own, with a supervisor between it and the runner, until it ends, its deadline
+ * passes or `signal` aborts, and leaves no process of it behind. Never rejects for what the program does.
  */
 export async function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   const startedMs = performance.now();
+  const { command, args, timeoutMs, graceMs, signal, onLine, endWhen } = options;
+  const program = randomUUID();
+  const mark = `${markName}=${program}`;
   // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
   const log = createWriteStream(options.logFile, { fd: openSync(options.logFile, 'a', 0o600) });
-  const subprocess = execa(options.command, [...options.args], {
+  const subprocess = execa(process.execPath, [supervisor], {
     cwd: options.cwd,
-    env: options.env,
+    env: { [markName]: program },
     extendEnv: false,
     stdin: 'ignore',
     stdout: log,
     stderr: log,
     detached: true,
     reject: false,
+    ipcInput: { command, args: [...args], env: { ...options.env, [markName]: program } },
   });
   log.destroy();
-  const { pid } = subprocess;
-  let stopped: ExitStatus | undefined;
-  let killed = false;
-  let ended = false;
+  const state: { stopped?: ExitStatus; killed: boolean; ended: boolean } = { killed: false, ended: false };
   const exit = subprocess.then((result) => {
-    ended = true;
+    state.ended = true;
     return result;
   });
 
-  const stop = async (status: ExitStatus): Promise<void> => {
-    if (stopped !== undefined || ended || pid === undefined) return;
-    stopped = status;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      signalGroup(pid, signal);
-      if (await settlesWithin(exit, options.graceMs)) return;
+  const stop = async (status: ExitStatus, signals: readonly NodeJS.Signals[]): Promise<void> => {
+    if (state.stopped !== undefined || state.ended) return;
+    state.stopped = status;
+    for (const wanted of signals) {
+      // The supervisor may have ended a moment ago.
+      subprocess.sendMessage(wanted).catch(() => undefined);
+      if (await settlesWithin(exit, graceMs)) return;
     }
-    killed = true;
-    killSession(pid);
+    state.killed = true;
+    await killProcessesOf({ mark });
   };
-  const onAbort = (): void => void stop({ kind: 'cancelled' });
-  const timer = setTimeout(
-    () => void stop({ kind: 'timed out', timeoutMs: options.timeoutMs }),
-    options.timeoutMs,
-  );
-  options.signal?.addEventListener('abort', onAbort);
+  const inOrder = ['SIGINT', 'SIGTERM'] as const;
+  const onAbort = (): void => void stop({ kind: 'cancelled' }, inOrder);
+  const timer = setTimeout(() => void stop({ kind: 'timed out', timeoutMs }, inOrder), timeoutMs);
+  const check = setInterval(() => {
+    const reason = endWhen?.();
+    if (reason !== undefined) void stop({ kind: 'stopped', reason }, []);
+  }, endWhenIntervalMs);
+  signal?.addEventListener('abort', onAbort);
   // A signal that aborted before never fires again.
-  if (options.signal?.aborted === true) onAbort();
-  const lines = options.onLine === undefined ? undefined : followLines(options.logFile, options.onLine);
-  try {
-    const result = await exit;
-    return {
-      status: stopped ?? statusOf(result),
-      durationMs: performance.now() - startedMs,
-      killed,
-    };
-  } finally {
-    clearTimeout(timer);
-    clearInterval(lines);
-    options.signal?.removeEventListener('abort', onAbort);
-    if (pid !== undefined) killSession(pid);
-  }
+  if (signal?.aborted === true) onAbort();
+  const lines = onLine === undefined ? undefined : followLines(options.logFile, onLine);
+
+  const result = await exit;
+  const durationMs = performance.now() - startedMs;
+  clearTimeout(timer);
+  clearInterval(check);
+  clearInterval(lines);
+  signal?.removeEventListener('abort', onAbort);
+  const reports = result.ipcOutput as Report[];
+  const origin = { mark, session: reports.find((report) => report.kind === 'started')?.pid };
+  const status = state.stopped ?? endedBeyond(endWhen) ?? statusOf(result, reports);
+  const endedItself = status.kind === 'exited' || status.kind === 'signalled';
+  const leftRunning = endedItself ? await stillRunning(origin) : [];
+  return {
+    status,
+    durationMs,
+    killed: state.killed || status.kind === 'orphaned',
+    leftRunning,
+    survivors: await killProcessesOf(origin),
+  };
 }
+
+/** What the supervisor tells. */
+type Report =
+  { kind: 'started'; pid: number } | Extract<ExitStatus, { kind: 'exited' | 'signalled' | 'not started' }>;
 
 interface Ending {
   exitCode?: number | undefined;
@@ -103,10 +136,31 @@ interface Ending {
   originalMessage?: string | undefined;
 }
 
-function statusOf({ exitCode, signal, originalMessage = '' }: Ending): ExitStatus {
-  if (exitCode !== undefined) return { kind: 'exited', exitCode };
-  if (signal !== undefined) return { kind: 'signalled', signal };
-  return { kind: 'not started', reason: originalMessage };
+/** @param supervisorEnd counts where the supervisor couldn't tell the program's own end. */
+function statusOf(supervisorEnd: Ending, reports: readonly Report[]): ExitStatus {
+  const last = reports.at(-1);
+  if (last !== undefined && last.kind !== 'started') return last;
+  const { exitCode, signal, originalMessage = '' } = supervisorEnd;
+  if (signal !== undefined) return { kind: 'orphaned', signal };
+  const reason = exitCode === undefined ? originalMessage : `its supervisor ended with ${String(exitCode)}`;
+  return { kind: 'not started', reason };
+}
+
+function endedBeyond(endWhen: ProgramOptions['endWhen']): ExitStatus | undefined {
+  const reason = endWhen?.();
+  return reason === undefined ? undefined : { kind: 'stopped', reason };
+}
+
+/** What doesn't end by itself within a moment. */
+async function stillRunning(origin: Origin): Promise<Process[]> {
+  let found: Process[] = [];
+  const look = (): Promise<Process[]> => Promise.resolve((found = processesOf(origin)));
+  await waitUntil(look, ({ length }) => length === 0, {
+    what: 'the end of the children',
+    deadlineMs: settleMs,
+    intervalMs: 50,
+  }).catch(() => undefined);
+  return found;
 }
 
 /** One sentence for a program's end: "pulumi up was killed by SIGKILL". */
@@ -122,6 +176,10 @@ export function describeExit(what: string, status: ExitStatus): string {
       return `${what} was cancelled`;
     case 'not started':
       return `${what} could not be started: ${status.reason}`;
+    case 'stopped':
+      return `${what} was stopped: ${status.reason}`;
+    case 'orphaned':
+      return `${what} ended its parent process (${status.signal}), or somebody outside the run did, and was killed`;
   }
 }
 

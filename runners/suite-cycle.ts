@@ -112,7 +112,7 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     ...watched,
     crashes: evidence.crashes,
     destruction,
-    problems: evidence.problems,
+    problems: [...(live.run?.problems ?? []), ...evidence.problems],
     folder: suite.name,
   };
   return redactDeep(record, evidence.secrets);

@@ -1,5 +1,9 @@
+import { statSync } from 'node:fs';
+import { appendFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { describeExit, runProgram, tailOf, type ExitStatus } from './exec.js';
+import { diskIsFull, removeLargeEntries, withReserve } from './disk.js';
+import { describeExit, runProgram, tailOf, type ExitStatus, type ProgramResult } from './exec.js';
+import type { Process } from './processes.js';
 import { readResults, type SuiteResults } from './suite-results.js';
 import type { Outcome } from './report/record.js';
 import type { Suite } from './suites.js';
@@ -20,6 +24,8 @@ export interface SuiteRun extends SuiteResults {
   durationMs: number;
   /** The last lines that the suite wrote. */
   logTail: string;
+  /** What was wrong beside its end, in words. */
+  problems: string[];
 }
 
 /** What the runner needs of whatever runs a suite's command. */
@@ -29,6 +35,11 @@ export interface SuiteRunner {
 
 const graceMs = 5_000;
 const quotedLines = 20;
+const bytesPerMb = 1024 * 1024;
+/** What a suite may print. Its log can still be read, searched for passwords and kept as an artifact. */
+const outputLimitMb = 32;
+/** Of it, for the end of a log that is cut. */
+const cutTailMb = 1;
 
 /** Runs a suite's command in the checkout. */
 export function commandRunner(checkout: string, chromium: string | undefined): SuiteRunner {
@@ -37,32 +48,70 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
       const logFile = path.join(folder, 'suite.log');
       const [command = '', ...args] = suite.command;
       const startMs = Date.now();
-      const { status, durationMs } = await runProgram({
-        command,
-        args,
-        cwd: checkout,
-        env: {
-          ...inheritedEnvironment(process.env),
-          REHEARSAL_SUITE: suite.name,
-          REHEARSAL_ENVIRONMENT: environmentFile,
-          REHEARSAL_RESULTS: folder,
-          REHEARSAL_USERS: String(users),
-          ...(chromium === undefined ? {} : { REHEARSAL_CHROMIUM: chromium }),
-        },
-        logFile,
-        timeoutMs: suite.timeoutMs,
-        graceMs,
-        signal,
-        onLine,
+      const { program, diskFull } = await withReserve(folder, async () => {
+        const ended = await runProgram({
+          command,
+          args,
+          cwd: checkout,
+          env: {
+            ...inheritedEnvironment(process.env),
+            REHEARSAL_SUITE: suite.name,
+            REHEARSAL_ENVIRONMENT: environmentFile,
+            REHEARSAL_RESULTS: folder,
+            REHEARSAL_USERS: String(users),
+            ...(chromium === undefined ? {} : { REHEARSAL_CHROMIUM: chromium }),
+          },
+          logFile,
+          timeoutMs: suite.timeoutMs,
+          graceMs,
+          signal,
+          onLine,
+          endWhen: () => excessOf(logFile, folder),
+        });
+        return { program: ended, diskFull: diskIsFull(folder) };
       });
+      const logTail = tailOf(logFile, quotedLines);
+      await cutLog(logFile, logTail);
+      const results = await readResults(folder, { suite: suite.name, users, startMs, endMs: Date.now() });
+      const removedMb = diskFull ? await removeLargeEntries(folder) : 0;
       return {
-        status,
-        durationMs,
-        logTail: tailOf(logFile, quotedLines),
-        ...(await readResults(folder, { suite: suite.name, users, startMs, endMs: Date.now() })),
+        status: program.status,
+        durationMs: program.durationMs,
+        logTail,
+        problems: problemsOf(program, removedMb),
+        ...results,
       };
     },
   };
+}
+
+function excessOf(logFile: string, folder: string): string | undefined {
+  if (sizeOf(logFile) > outputLimitMb * bytesPerMb)
+    return `it wrote more than ${String(outputLimitMb)} MiB of output`;
+  if (diskIsFull(folder)) return `the disk that holds ${folder} is full`;
+  return undefined;
+}
+
+/** In bytes; a suite may have removed the file. */
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+/** A log above the limit keeps its beginning and its end. */
+async function cutLog(logFile: string, tail: string): Promise<void> {
+  if (sizeOf(logFile) <= outputLimitMb * bytesPerMb) return;
+  await truncate(logFile, (outputLimitMb - cutTailMb) * bytesPerMb);
+  await appendFile(logFile, `\n[cut here; the last lines were:]\n${tail}\n`);
+}
+
+function problemsOf({ leftRunning, survivors }: ProgramResult, removedMb: number): string[] {
+  const named = (processes: readonly Process[]): string =>
+    processes.map(({ name, pid }) => `${name} (${String(pid)})`).join(', ');
+  const problems: string[] = [];
+  if (leftRunning.length > 0)
+    problems.push(`the suite left processes running, which were killed: ${named(leftRunning)}`);
+  if (survivors.length > 0) problems.push(`processes of the suite can't be killed: ${named(survivors)}`);
+  if (removedMb > 0)
+    problems.push(`${removedMb.toFixed(0)} MiB that the suite wrote were not kept: the disk was full`);
+  return problems;
 }
 
 /** The runner's own environment without what belongs to it: Node's switches and Pulumi's secrets. */
@@ -81,10 +130,12 @@ export function judge({ status, tests, logTail }: SuiteRun): Outcome {
   if (status.kind === 'not started') {
     return { kind: 'errored', phase: 'suite', message: describeExit("the suite's command", status) };
   }
+  const quoted = logTail === '' ? '' : `\n${logTail}`;
   const ending = describeExit('the suite', status);
+  if (status.kind === 'stopped' || status.kind === 'orphaned')
+    return { kind: 'failed', reason: `${ending}${quoted}` };
   const endedWell = status.kind === 'exited' && status.exitCode === 0;
   if (!tests.measured) {
-    const quoted = logTail === '' ? '' : `\n${logTail}`;
     return { kind: 'failed', reason: `${ending} without readable results (${tests.reason})${quoted}` };
   }
   const count = (wanted: string): number => tests.value.filter(({ status: is }) => is === wanted).length;

@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { waitUntil } from '../../engine/wait.js';
 import { commandRunner, judge, type SuiteRun } from '../../runners/suite-runner.js';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
@@ -14,14 +13,16 @@ interface Options {
 }
 
 /** Runs one of the programs in test/fixtures/suites. */
-async function runFixture(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
+const runFixture = ([file = '', ...args]: string[], options?: Options) =>
+  runCommand([process.execPath, path.join('test', 'fixtures', 'suites', file), ...args], options);
+
+async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
   const folder = await mkdtemp(path.join(tmpdir(), 'suite-'));
-  const [file = '', ...args] = command;
   const run = await runner.run({
     suite: {
       name: 'chat',
       category: 'custom',
-      command: [process.execPath, path.join('test', 'fixtures', 'suites', file), ...args],
+      command,
       timeoutMs,
       measuresDelivery: false,
     },
@@ -36,6 +37,9 @@ async function runFixture(command: string[], { timeoutMs = 60_000, signal }: Opt
 
 const tests = (...statuses: string[]): string =>
   JSON.stringify(statuses.map((status, index) => ({ name: `test ${String(index)}`, status, durationMs: 1 })));
+
+const results = (suite: string, users: number): string =>
+  JSON.stringify({ suite, users, tests: [{ name: 'a', status: 'passed', durationMs: 1 }] });
 
 describe("a suite's outcome", () => {
   test('is passed when it ends well and every test passed', async () => {
@@ -63,29 +67,27 @@ describe("a suite's outcome", () => {
     expect(outcome).toEqual({ kind: 'failed', reason });
   });
 
-  test("is the harness's error when the command can't be started", async () => {
-    const suite = {
-      name: 'chat',
-      category: 'custom',
-      command: ['/nonesuch'],
-      timeoutMs: 1000,
-      measuresDelivery: false,
-    };
-    const folder = await mkdtemp(path.join(tmpdir(), 'suite-'));
-    const { signal } = new AbortController();
-    const run = await runner.run({
-      suite,
-      environmentFile: '',
-      folder,
-      users: 1,
-      signal,
-      onLine: () => undefined,
-    });
-    expect(judge(run)).toEqual({
-      kind: 'errored',
-      phase: 'suite',
-      message: "the suite's command could not be started: spawn /nonesuch ENOENT",
-    });
+  test.each([
+    ['damaged', '{"suite":"chat","users":7,"tests":[{"na', /tests\.json: .*JSON/],
+    ['those of another suite', results('other', 7), /tests\.json: it is of the suite other/],
+    ['those of other users', results('chat', 1), /tests\.json: it is of 1 users/],
+  ])('is failed for results that are %s', async (_, text, reason) => {
+    const { outcome } = await runFixture(['raw-results.mjs', text]);
+    expect(outcome).toEqual({ kind: 'failed', reason: expect.stringMatching(reason) });
+  });
+
+  test("is the harness's error when there is no such command", async () => {
+    const { outcome } = await runCommand(['/nonesuch']);
+    const message = "the suite's command could not be started: spawn /nonesuch ENOENT";
+    expect(outcome).toEqual({ kind: 'errored', phase: 'suite', message });
+  });
+
+  test("is the harness's error when the command is not executable", async () => {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'suite-')), 'command');
+    await writeFile(file, 'text', { mode: 0o600 });
+    const { outcome } = await runCommand([file]);
+    const message = `the suite's command could not be started: spawn ${file} EACCES`;
+    expect(outcome).toEqual({ kind: 'errored', phase: 'suite', message });
   });
 });
 
@@ -108,23 +110,70 @@ describe('a suite that misbehaves', () => {
     expect(outcome).toEqual({ kind: 'interrupted', phase: 'suite' });
   }, 60_000);
 
-  test('has its output in the log and only its end in memory', async () => {
-    const { run, folder } = await runFixture(['writes-much.mjs']);
-    expect((await stat(path.join(folder, 'suite.log'))).size).toBeGreaterThan(100 * 1024 * 1024);
-    expect(run.logTail).toMatch(/written$/);
-    expect(run.logTail.length).toBeLessThanOrEqual(20 * 1024);
+  test.each([
+    ['100 MB', ['100']],
+    ['without end', []],
+  ])(
+    'is killed when it writes %s',
+    async (_, args) => {
+      const { run, folder, outcome } = await runFixture(['writes-much.mjs', ...args]);
+      expect(outcome).toEqual({
+        kind: 'failed',
+        reason: `the suite was stopped: it wrote more than 32 MiB of output\n${run.logTail}`,
+      });
+      const numbers = run.logTail.split('\n').map((line) => Number(/^(\d+)\.+$/.exec(line)?.[1]));
+      const last = numbers.at(-1) ?? 0;
+      expect(last).toBeGreaterThan(31 * 1024);
+      expect(numbers).toEqual(numbers.map((_number, index) => last - numbers.length + 1 + index));
+      const log = await readFile(path.join(folder, 'suite.log'), 'utf8');
+      expect(log.length).toBeLessThanOrEqual(32 * 1024 * 1024);
+      // No pipe through the runner: its memory has no part in it.
+      expect(log.startsWith('to a file: true\n0.')).toBe(true);
+      expect(log.endsWith(`\n[cut here; the last lines were:]\n${run.logTail}\n`)).toBe(true);
+    },
+    60_000,
+  );
+
+  test('may write much', async () => {
+    const { run, folder } = await runFixture(['writes-much.mjs', '30']);
+    expect(run.status).toEqual({ kind: 'exited', exitCode: 0 });
+    expect((await stat(path.join(folder, 'suite.log'))).size).toBeGreaterThan(30 * 1024 * 1024);
   }, 60_000);
 
-  test('leaves no child behind', async () => {
-    const { run, folder } = await runFixture(['leaves-children.mjs']);
-    expect(run.status).toEqual({ kind: 'exited', exitCode: 0 });
-    const pids = JSON.parse(await readFile(path.join(folder, 'children.json'), 'utf8')) as number[];
-    expect(pids).toHaveLength(3);
-    await waitUntil(
-      () => Promise.all(pids.map(isAlive)),
-      (alive) => !alive.includes(true),
-      { what: 'the end of the children', deadlineMs: 10_000, intervalMs: 50 },
-    );
+  test('leaves no child behind, and is told of it', async () => {
+    const { run, folder, outcome } = await runFixture(['leaves-children.mjs']);
+    expect(outcome).toEqual({ kind: 'passed' });
+    const pids = await childrenIn(folder);
+    expect(pids).toHaveLength(8);
+    expect(run.problems).toEqual([
+      expect.stringMatching(/^the suite left processes running, which were killed: /),
+    ]);
+    for (const pid of pids) expect(run.problems[0]).toContain(`(${String(pid)})`);
+    expect(await Promise.all(pids.map(isAlive))).not.toContain(true);
+  }, 60_000);
+
+  test.each([
+    ['SIGKILL', 'parent'],
+    ['SIGTERM', 'parent'],
+    ['SIGINT', 'parent'],
+    ['SIGKILL', 'group'],
+  ])(
+    'is killed when it sends %s to its %s',
+    async (signal, whom) => {
+      const { folder, outcome, run } = await runFixture(['kills-parent.mjs', signal, whom]);
+      expect(outcome).toEqual({
+        kind: 'failed',
+        reason: `the suite ended its parent process (${signal}), or somebody outside the run did, and was killed\nabout to do it`,
+      });
+      expect(run.problems).toEqual([]);
+      expect(await Promise.all((await childrenIn(folder)).map(isAlive))).toEqual([false, false]);
+    },
+    60_000,
+  );
+
+  test('has its deadline also when it stops its parent', async () => {
+    const { outcome } = await runFixture(['stops-parent.mjs'], { timeoutMs: 1_000 });
+    expect(outcome).toEqual({ kind: 'timed out', timeoutMs: 1_000 });
   }, 60_000);
 });
 
@@ -143,6 +192,7 @@ test('a suite gets what it needs and none of what belongs to the runner', async 
       REHEARSAL_RESULTS: folder,
       REHEARSAL_USERS: '7',
       REHEARSAL_CHROMIUM: '/usr/bin/some-browser',
+      REHEARSAL_PROGRAM: expect.any(String),
     });
     expect(seen.names).toContain('PATH');
     expect(seen.names.filter((name) => name.startsWith('PULUMI_') || name === 'NODE_OPTIONS')).toEqual([]);
@@ -157,12 +207,16 @@ test('a suite that was ended by a signal has failed', () => {
     status: { kind: 'signalled', signal: 'SIGSEGV' },
     durationMs: 1,
     logTail: '',
+    problems: [],
     tests: { measured: true, value: [{ name: 'a', status: 'passed', durationMs: 1 }] },
     latency: { measured: false, reason: '' },
     wroteLatencies: false,
   };
   expect(judge(run)).toEqual({ kind: 'failed', reason: 'the suite was ended by SIGSEGV' });
 });
+
+const childrenIn = async (folder: string): Promise<number[]> =>
+  JSON.parse(await readFile(path.join(folder, 'children.json'), 'utf8')) as number[];
 
 /** A zombie is dead: only its parent hasn't noticed yet. */
 async function isAlive(pid: number): Promise<boolean> {

@@ -80,6 +80,7 @@ export const passedRun: SuiteRun = {
   status: { kind: 'exited', exitCode: 0 },
   durationMs: 1,
   logTail: '',
+  problems: [],
   tests: { measured: true, value: [{ name: 'works', status: 'passed', durationMs: 1 }] },
   latency: { measured: true, value: { count: 500, users: 10, p50Ms: 1, p99Ms: 1, maxMs: 1 } },
   wroteLatencies: true,

@@ -9,8 +9,8 @@ const environment = provideEnvironment();
 
 const of3 = ({ content }: { content: string }): boolean => content === 'The result is 301.';
 
-testWithoutFault(test, environment, 'agent-message-flow', ['frontend']);
-testPairs(test, environment, 'agent-message-flow', [
+testWithoutFault(test.concurrent, environment, 'agent-message-flow', ['frontend']);
+testPairs(test.concurrent, environment, 'agent-message-flow', [
   {
     fault: 'an event never reaches the page',
     inject: atServices(() => ({ frontend: { frame: drop(nth(3, every('tool_executing'))) } })),

@@ -1,11 +1,29 @@
 import { test } from '@jest/globals';
 import { provideEnvironment } from './support/environment.js';
-import { testPairs, type Pair } from './support/pairs.js';
+import { delay, every, nth } from './support/event-faults.js';
+import { inEvents, testPairs, type Pair } from './support/pairs.js';
 import { losingMessages, withEventsView } from './support/stores.js';
 
-/** Rows that are lost, doubled or altered in PostgreSQL and ClickHouse. In turns: every suite would meet them. */
+/**
+ * Faults that come in turns: rows that are lost, doubled or altered in PostgreSQL and ClickHouse, because every
+ * suite would meet them, and late events, because another suite would make all events late.
+ */
 const environment = provideEnvironment({ backend: { environment: { LLM_TIMEOUT_MS: '4000' } } });
 
+testPairs(test, environment, 'websocket-agent-events', [
+  {
+    fault: 'an event is delayed by 150 ms',
+    inject: inEvents(() => delay(nth(50, every('tool_executing')), 150)),
+    message:
+      /user \d+: tool_executing \(seq \d+\) took \d+\.\d ms, allowed is less than 100 ms, although \d+ events emitted later/,
+  },
+  {
+    fault: 'every event of a type is delayed by 150 ms',
+    inject: inEvents(() => delay(every('agent_completed'), 150)),
+    message:
+      /user \d+: the delivery of agent_completed takes \d+\.\d ms \(median\), allowed is less than 100 ms/,
+  },
+]);
 testPairs(test, environment, 'agent-orchestration-llm', [
   {
     fault: "an assistant's message is lost",

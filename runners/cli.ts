@@ -65,9 +65,14 @@ withSuiteOptions(program.command('run'))
   .action(async (options: SuiteOptions & { profile?: string; stack?: string; keepOnFailure: boolean }) => {
     const { suite, category, ...choices } = options;
     const wanted = { ...choices, suites: suite, categories: category };
-    const { record, folder, abandoned } = await rehearse(wanted, checkout, terminalProgress());
+    const { record, folder, abandoned, unreported } = await rehearse(wanted, checkout, terminalProgress());
     process.stdout.write(`${terminalReport(record, folder)}\n`);
     process.exitCode = exitCodeOf(record);
+    if (unreported !== undefined) {
+      process.stderr.write(`${unreported}\n`);
+      // A "go" without a record of it is none.
+      if (process.exitCode === exitCodes.go) process.exitCode = exitCodes.harnessError;
+    }
     // The destroy that nobody waits for goes on without us.
     if (abandoned) process.exit();
   });

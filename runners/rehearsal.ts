@@ -4,6 +4,7 @@ import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { dockerEngine } from './docker.js';
+import { messageOf } from './errors.js';
 import { listenForInterruption } from './interruption.js';
 import { makePlan, type Choices } from './plan.js';
 import { compileProgram } from './program.js';
@@ -21,6 +22,8 @@ export interface Rehearsal {
   folder: string;
   /** Somebody interrupted twice: a destroy may still be under way, and is not waited for. */
   abandoned: boolean;
+  /** Why the reports aren't in the folder, if they aren't. */
+  unreported?: string;
 }
 
 /**
@@ -48,9 +51,21 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const record = runRecordSchema.parse(
     await run({ ...plan, settings }, dependencies, interruption, progress),
   );
-  await writeFile(path.join(plan.folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
-  await writeFile(path.join(plan.folder, 'junit.xml'), junitReport(record));
-  await writeFile(path.join(plan.folder, 'summary.md'), markdownSummary(record));
+  const unreported = await writeReports(record, plan.folder).then(
+    () => undefined,
+    (error: unknown) => `The reports can't be written: ${messageOf(error)}`,
+  );
   interruption.end();
-  return { record, folder: plan.folder, abandoned: interruption.abandon.aborted };
+  return {
+    record,
+    folder: plan.folder,
+    abandoned: interruption.abandon.aborted,
+    ...(unreported === undefined ? {} : { unreported }),
+  };
+}
+
+async function writeReports(record: RunRecord, folder: string): Promise<void> {
+  await writeFile(path.join(folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+  await writeFile(path.join(folder, 'junit.xml'), junitReport(record));
+  await writeFile(path.join(folder, 'summary.md'), markdownSummary(record));
 }

@@ -12,6 +12,8 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** Whether the state is the test's own and goes with it. Default true. */
   ownState?: boolean;
+  /** A command that takes this one as its last arguments and runs it. */
+  within?: readonly string[];
   /** Sees stderr as it comes, and may end the program. */
   onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -30,6 +32,7 @@ export async function runCli({
   settings,
   env = {},
   ownState = true,
+  within = [],
   onOutput,
 }: CliOptions): Promise<CliResult> {
   const state = await mkdtemp(path.join(tmpdir(), 'rehearsal-state-'));
@@ -37,16 +40,15 @@ export async function runCli({
   const settingsFile = path.join(checkout, `Pulumi.${stack}.yaml`);
   if (settings !== undefined) await writeFile(settingsFile, settings);
   try {
-    const subprocess = execa(
-      process.execPath,
-      ['engine/bootstrap.mjs', 'run', ...(settings === undefined ? [] : ['--stack', stack]), ...args],
-      {
-        cwd: checkout,
-        env: { ...(ownState ? { PULUMI_BACKEND_URL: pathToFileURL(state).href } : {}), ...env },
-        stdin: 'ignore',
-        reject: false,
-      },
-    );
+    const chosenStack = settings === undefined ? [] : ['--stack', stack];
+    const cli = [process.execPath, 'engine/bootstrap.mjs', 'run', ...chosenStack, ...args];
+    const [command = '', ...rest] = [...within, ...cli];
+    const subprocess = execa(command, rest, {
+      cwd: checkout,
+      env: { ...(ownState ? { PULUMI_BACKEND_URL: pathToFileURL(state).href } : {}), ...env },
+      stdin: 'ignore',
+      reject: false,
+    });
     subprocess.stderr.on('data', (chunk: Buffer) => {
       onOutput?.(chunk.toString('utf8'), (signal) => subprocess.kill(signal));
     });

@@ -102,7 +102,9 @@ async function answersByExec(
   deadlineSeconds: number,
 ): Promise<void> {
   // The loop runs inside the container, with its own deadline: ending an exec's client doesn't end the exec.
-  const loop = 'until "$@" >/dev/null 2>&1; do sleep 0.05; done';
+  // What the shell can't find (127) or run (126) won't be there a moment later either.
+  const loop =
+    'until "$@" >/dev/null 2>&1; do case $? in 126) exit 126 ;; 127) exit 127 ;; esac; sleep 0.05; done';
   const exec = await container.exec({
     Cmd: ['timeout', String(deadlineSeconds), 'sh', '-c', loop, 'sh', ...command],
     AttachStdout: true,
@@ -115,6 +117,11 @@ async function answersByExec(
     stream.on('end', resolve).on('error', reject);
   });
   const { ExitCode } = await exec.inspect();
+  if (ExitCode === 126 || ExitCode === 127) {
+    throw new Error(
+      `its health command "${command.join(' ')}" is not found in the image, or can't be run there`,
+    );
+  }
   if (ExitCode === 124 || ExitCode === 143) {
     throw new Error(`"${command.join(' ')}" did not succeed within ${deadlineSeconds} s`);
   }

@@ -102,8 +102,8 @@ describe('waitForService', () => {
 
   test('says when the image has no such probe', async () => {
     const container = await start('exec sleep 60');
-    await expect(wait(container, { kind: 'exec', command: ['/no/such/probe'] }, 1)).rejects.toThrow(
-      /"\/no\/such\/probe" did not succeed within 1 s/,
+    await expect(wait(container, { kind: 'exec', command: ['/no/such/probe'] }, 600)).rejects.toThrow(
+      /"\/no\/such\/probe" is not found in the image/,
     );
   });
 });

@@ -20,18 +20,18 @@ testPairs(test.concurrent, environment, 'agent-orchestration-llm', [
   {
     fault: "a tool's result is wrong",
     inject: inEvents(() => alter(nth(3, every('tool_completed')), wrongResult)),
-    message: /user \d+: tool_completed \(seq 4\): expected result \d+, got "wrong"/,
+    message: /user \d+: tool_completed \(seq \d+\): expected result \d+, got "wrong"/,
   },
   {
     fault: "another call's end is told",
     inject: inEvents(() => alter(nth(3, every('tool_completed')), wrongCall)),
     message:
-      /user \d+: tool_completed \(seq 4\): expected the end of call calculator call_\w+, got the end of calculator other/,
+      /user \d+: tool_completed \(seq \d+\): expected the end of call calculator call_\w+, got the end of calculator other/,
   },
   {
     fault: "the agent's answer is wrong",
     inject: inEvents(() => alter(nth(15, every('agent_completed')), wrongAnswer)),
-    message: /user \d+: agent_completed \(seq 6\): expected content "The result is \d+\.", got "wrong"/,
+    message: /user \d+: agent_completed \(seq \d+\): expected content "The result is \d+\.", got "wrong"/,
   },
   {
     fault: 'the LLM gives another answer',

@@ -7,6 +7,7 @@ import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
 import { findFullDisks, inOrder, type ServiceLog } from './faults.js';
 import { findCrashes } from './oom.js';
+import { resultsFolderName } from './suite-runner.js';
 import { redact, redactFile, secretsOfEndpoints, secretsOfVariables } from './redact.js';
 import type { Crash, Measured } from './report/record.js';
 
@@ -30,7 +31,7 @@ interface Evidence {
 }
 
 /** Files that others wrote into the suite's folder and that might quote a password. */
-const quotingFiles = ['up.log', 'suite.log', 'tests.json'];
+const quotingFiles = ['up.log', 'suite.log', path.join(resultsFolderName, 'tests.json')];
 
 /** Saves what only the living environment can tell, passwords redacted. Ends the watch. Never rejects. */
 export async function collectEvidence(

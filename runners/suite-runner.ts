@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { appendFile, truncate } from 'node:fs/promises';
+import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { diskIsFull, removeLargeEntries, withReserve } from './disk.js';
 import { describeExit, runProgram, tailOf, type ExitStatus, type ProgramResult } from './exec.js';
@@ -12,7 +12,7 @@ export interface SuiteRequest {
   suite: Suite;
   /** JSON file with the endpoints. */
   environmentFile: string;
-  /** Takes the suite's log and results. */
+  /** Takes the suite's log, and a folder of its results that the suite may do with as it likes. */
   folder: string;
   users: number;
   signal: AbortSignal;
@@ -41,11 +41,16 @@ const outputLimitMb = 32;
 /** Of it, for the end of a log that is cut. */
 const cutTailMb = 1;
 
+/** In a suite's folder: what the suite itself writes, so that it can't harm what the runner keeps beside it. */
+export const resultsFolderName = 'results';
+
 /** Runs a suite's command in the checkout. */
 export function commandRunner(checkout: string, chromium: string | undefined): SuiteRunner {
   return {
     async run({ suite, environmentFile, folder, users, signal, onLine }) {
       const logFile = path.join(folder, 'suite.log');
+      const resultsFolder = path.join(folder, resultsFolderName);
+      await mkdir(resultsFolder, { recursive: true });
       const [command = '', ...args] = suite.command;
       const startMs = Date.now();
       const { program, diskFull } = await withReserve(folder, async () => {
@@ -57,7 +62,7 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
             ...inheritedEnvironment(process.env),
             REHEARSAL_SUITE: suite.name,
             REHEARSAL_ENVIRONMENT: environmentFile,
-            REHEARSAL_RESULTS: folder,
+            REHEARSAL_RESULTS: resultsFolder,
             REHEARSAL_USERS: String(users),
             ...(chromium === undefined ? {} : { REHEARSAL_CHROMIUM: chromium }),
           },
@@ -72,8 +77,9 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
       });
       const logTail = tailOf(logFile, quotedLines);
       await cutLog(logFile, logTail);
-      const results = await readResults(folder, { suite: suite.name, users, startMs, endMs: Date.now() });
-      const removedMb = diskFull ? await removeLargeEntries(folder) : 0;
+      const asked = { suite: suite.name, users, startMs, endMs: Date.now() };
+      const results = await readResults(resultsFolder, asked);
+      const removedMb = diskFull ? await removeLargeEntries(resultsFolder) : 0;
       return {
         status: program.status,
         durationMs: program.durationMs,

@@ -12,7 +12,7 @@ import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
 import { readSettings } from './settings.js';
 import { pulumiStacks } from './stack.js';
-import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
+import { commandRunner, judge, resultsFolderName, type SuiteRun } from './suite-runner.js';
 import { allSuites, chooseSuites } from './suites.js';
 
 interface Choices {
@@ -67,9 +67,10 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
       outcomes.push(outcome);
       if (outcome.kind === 'passed') step.done(summaryOf(suiteRun));
       else step.fail(explain(outcome, suiteRun.tests.measured ? suiteRun.tests.value : []).join('\n'));
+      for (const problem of suiteRun.problems) progress.note(`${suite.name}: ${problem}`);
     } finally {
       await rm(environmentFile, { force: true });
-      for (const file of ['suite.log', 'tests.json']) {
+      for (const file of ['suite.log', path.join(resultsFolderName, 'tests.json')]) {
         await redactFile(path.join(folder, file), secretsOfEndpoints(endpoints));
       }
     }

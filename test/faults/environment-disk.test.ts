@@ -15,7 +15,7 @@ import { dockerEngine } from '../../runners/docker.js';
 import { newRunId } from '../../runners/names.js';
 import { run } from '../../runners/run.js';
 import { pulumiStacks } from '../../runners/stack.js';
-import { commandRunner } from '../../runners/suite-runner.js';
+import { commandRunner, resultsFolderName } from '../../runners/suite-runner.js';
 import { allSuites } from '../../runners/suites.js';
 import { silentProgress } from '../helpers/progress.js';
 import { planFor } from '../runners/support/fakes.js';
@@ -78,7 +78,10 @@ test.each(cases)(
         engine,
         suites: {
           async run(request) {
-            const [result] = await Promise.all([runner.run(request), fill(request.folder)]);
+            const [result] = await Promise.all([
+              runner.run(request),
+              fill(path.join(request.folder, resultsFolderName)),
+            ]);
             return result;
           },
         },

@@ -41,7 +41,7 @@ describe('the runner survives a suite that', () => {
       });
       expect(result.stdout).toContain(reason);
       expect(result.exitCode).toBe(exitCodes.noGo);
-      const children = await readFile(path.join(folder, suite, 'children.json'), 'utf8');
+      const children = await readFile(path.join(folder, suite, 'results', 'children.json'), 'utf8');
       for (const pid of JSON.parse(children) as number[])
         expect(existsSync(`/proc/${String(pid)}`)).toBe(false);
       expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
@@ -79,7 +79,7 @@ describe('the runner survives a suite that', () => {
         destruction: { kind: 'destroyed' },
       });
       expect(existsSync(path.join(folder, 'junit.xml'))).toBe(true);
-      expect(existsSync(path.join(folder, suite, 'pictures'))).toBe(false);
+      expect(existsSync(path.join(folder, suite, 'results', 'pictures'))).toBe(false);
       expect(await engine.leftovers({ runId, suite })).toEqual([]);
     },
     timeoutMs,
@@ -88,7 +88,7 @@ describe('the runner survives a suite that', () => {
   test(
     'makes it impossible to write the record',
     async () => {
-      const command = 'mkdir "$REHEARSAL_RESULTS/../record.json"; exit 3';
+      const command = 'mkdir "$REHEARSAL_RESULTS/../../record.json"; exit 3';
       const result = await runCli({ args: [], settings: settingsFor('sh', '-c', command) });
       expect(result.exitCode).toBe(exitCodes.noGo);
       expect(result.stdout).toContain('suite failed: the suite ended with exit code 3');

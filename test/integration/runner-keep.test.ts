@@ -38,7 +38,7 @@ describe('an environment kept after a failure', () => {
       expect(test.stderr).toContain('websocket-agent-events: 3 tests passed');
       expect(test.exitCode).toBe(exitCodes.go);
       const folder = /^Artifacts: (.+)$/m.exec(test.stderr)?.[1] ?? '';
-      expect(existsSync(path.join(folder, 'websocket-agent-events', 'tests.json'))).toBe(true);
+      expect(existsSync(path.join(folder, 'websocket-agent-events', 'results', 'tests.json'))).toBe(true);
       expect(existsSync(path.join(folder, 'websocket-agent-events', 'environment.json'))).toBe(false);
       expect(unknown.stderr).toContain('--suite nope: there is no such suite');
       expect(unknown.exitCode).toBe(exitCodes.error);

@@ -67,7 +67,7 @@ describe('the main job with one suite', () => {
     const files = [
       'junit.xml',
       'summary.md',
-      ...['suite.log', 'tests.json', 'memory.jsonl', 'up.log', 'destroy.log'].map((file) =>
+      ...['suite.log', 'results/tests.json', 'memory.jsonl', 'up.log', 'destroy.log'].map((file) =>
         path.join(suite, file),
       ),
     ];

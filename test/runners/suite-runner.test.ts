@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { commandRunner, judge, type SuiteRun } from '../../runners/suite-runner.js';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
@@ -16,8 +16,20 @@ interface Options {
 const runFixture = ([file = '', ...args]: string[], options?: Options) =>
   runCommand([process.execPath, path.join('test', 'fixtures', 'suites', file), ...args], options);
 
-async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
+const folders: string[] = [];
+const ownFolder = async (): Promise<string> => {
   const folder = await mkdtemp(path.join(tmpdir(), 'suite-'));
+  folders.push(folder);
+  return folder;
+};
+
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
+  const folder = await ownFolder();
+  await writeFile(path.join(folder, 'Pulumi.yaml'), "the runner's own");
   const run = await runner.run({
     suite: {
       name: 'chat',
@@ -76,6 +88,12 @@ describe("a suite's outcome", () => {
     expect(outcome).toEqual({ kind: 'failed', reason: expect.stringMatching(reason) });
   });
 
+  test('is failed when it removes all that it can write to, and what the runner needs stays', async () => {
+    const { folder, outcome } = await runCommand(['sh', '-c', 'rm -rf "$REHEARSAL_RESULTS"']);
+    expect(outcome).toEqual({ kind: 'failed', reason: expect.stringContaining('did not write it') });
+    expect((await readdir(folder)).sort()).toEqual(['Pulumi.yaml', 'suite.log']);
+  });
+
   test("is the harness's error when there is no such command", async () => {
     const { outcome } = await runCommand(['/nonesuch']);
     const message = "the suite's command could not be started: spawn /nonesuch ENOENT";
@@ -83,7 +101,7 @@ describe("a suite's outcome", () => {
   });
 
   test("is the harness's error when the command is not executable", async () => {
-    const file = path.join(await mkdtemp(path.join(tmpdir(), 'suite-')), 'command');
+    const file = path.join(await ownFolder(), 'command');
     await writeFile(file, 'text', { mode: 0o600 });
     const { outcome } = await runCommand([file]);
     const message = `the suite's command could not be started: spawn ${file} EACCES`;
@@ -182,14 +200,16 @@ test('a suite gets what it needs and none of what belongs to the runner', async 
   process.env['NODE_OPTIONS'] = '--no-warnings';
   try {
     const { folder } = await runFixture(['environment.mjs']);
-    const seen = JSON.parse(await readFile(path.join(folder, 'environment-seen.json'), 'utf8')) as {
+    const seen = JSON.parse(
+      await readFile(path.join(folder, 'results', 'environment-seen.json'), 'utf8'),
+    ) as {
       names: string[];
       own: Record<string, string>;
     };
     expect(seen.own).toEqual({
       REHEARSAL_SUITE: 'chat',
       REHEARSAL_ENVIRONMENT: '/somewhere/environment.json',
-      REHEARSAL_RESULTS: folder,
+      REHEARSAL_RESULTS: path.join(folder, 'results'),
       REHEARSAL_USERS: '7',
       REHEARSAL_CHROMIUM: '/usr/bin/some-browser',
       REHEARSAL_PROGRAM: expect.any(String),
@@ -216,7 +236,7 @@ test('a suite that was ended by a signal has failed', () => {
 });
 
 const childrenIn = async (folder: string): Promise<number[]> =>
-  JSON.parse(await readFile(path.join(folder, 'children.json'), 'utf8')) as number[];
+  JSON.parse(await readFile(path.join(folder, 'results', 'children.json'), 'utf8')) as number[];
 
 /** A zombie is dead: only its parent hasn't noticed yet. */
 async function isAlive(pid: number): Promise<boolean> {

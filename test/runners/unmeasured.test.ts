@@ -124,7 +124,7 @@ const cases: Record<string, [about: string, source: Source, reason: RegExp][]> =
     ],
     [
       'a sampler whose file is gone',
-      { command: ['sh', '-c', `cd $REHEARSAL_RESULTS; until rm memory.jsonl; do sleep 0.05; done`] },
+      { command: ['sh', '-c', `cd $REHEARSAL_RESULTS/..; until rm memory.jsonl; do sleep 0.05; done`] },
       /^not proven: chat: .*memory\.jsonl/,
     ],
     ['more memory than the budget', redisStats(() => statsOf(2_000)), /^failed: above it: chat/],

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
+import { judgeRun } from '../../runners/verdict.js';
+import { runRecord, suiteRecord } from './support/records.js';
+
+describe('a record that was go', () => {
+  const record = runRecord([suiteRecord(), suiteRecord({ name: 'other' })]);
+
+  /** The verdict on what a reader of the file finds; a record that breaks its schema has none. */
+  const reread = (changed: unknown): string => {
+    const parsed = runRecordSchema.safeParse(JSON.parse(JSON.stringify(changed)));
+    return parsed.success ? judgeRun(parsed.data).decision : 'refused';
+  };
+
+  /** Each place of a value as the keys that lead to it. */
+  const placesIn = (value: unknown): string[][] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, part]) => [
+          [key],
+          ...placesIn(part).map((rest) => [key, ...rest]),
+        ]);
+
+  /** What the verdict rests on: the suites, and what they are held against. */
+  const restsOn = ['suites', 'chosen', 'users', 'environment'];
+  const places = placesIn(record).filter(([first = '']) => restsOn.includes(first));
+  /** Figures that are shown and not judged. */
+  const shown = ['createMs', 'upMs', 'destroyMs', 'kernelPeakMb'];
+
+  function edited(place: readonly string[], edit: (parent: never, key: string) => void): RunRecord {
+    const copy = structuredClone(record);
+    const parent = place.slice(0, -1).reduce((part: object, key) => part[key as never], copy);
+    edit(parent as never, place.at(-1) ?? '');
+    return copy;
+  }
+  const without = (place: readonly string[]): RunRecord =>
+    edited(place, (parent: object, key) => {
+      if (Array.isArray(parent)) parent.splice(Number(key), 1);
+      else Reflect.deleteProperty(parent, key);
+    });
+
+  const valueAt = (place: readonly string[]): unknown =>
+    place.reduce((part: unknown, key) => (part as Record<string, unknown>)[key], record);
+
+  test('is go again when it is read from disk', () => {
+    expect(reread(record)).toBe('go');
+    expect(judgeRun(runRecordSchema.parse(JSON.parse(JSON.stringify(record))))).toEqual(record.verdict);
+  });
+
+  test('is judged by its figures, whatever verdict somebody wrote into it', () => {
+    const bad = runRecord([suiteRecord({ crashes: { measured: false, reason: 'it was lost' } })]);
+    expect(reread({ ...bad, verdict: record.verdict })).toBe('no-go');
+  });
+
+  test('is no longer go when any one datum is taken away', () => {
+    expect(places.length).toBeGreaterThan(100);
+    const stillGo = places.filter((place) => reread(without(place)) === 'go');
+    expect(stillGo.filter((place) => !shown.includes(place.at(-1) ?? '')).map(String)).toEqual([]);
+  });
+
+  test('is no longer go when any one figure is no number', () => {
+    const figures = places.filter((place) => typeof valueAt(place) === 'number');
+    expect(figures.length).toBeGreaterThan(40);
+    for (const figure of [NaN, Infinity, -Infinity, '1', null]) {
+      const stillGo = figures.filter((place) => {
+        const changed = edited(place, (parent: Record<string, unknown>, key) => {
+          parent[key] = figure;
+        });
+        return reread(changed) === 'go';
+      });
+      expect(stillGo.map(String)).toEqual([]);
+    }
+  });
+});

@@ -242,7 +242,11 @@ export class ChatPage {
       return await waitUntil(probe, predicate, { what, deadlineMs: deadlines.pageMs, intervalMs });
     } catch (cause) {
       const shown = cause instanceof DeadlineExceededError ? JSON.stringify(cause.lastSeen) : String(cause);
-      throw new Error(`${this.label}: expected the page to show ${what}, it showed ${shown}`, { cause });
+      const whole = await this.page.innerText('body').catch(String);
+      throw new Error(
+        `${this.label}: expected the page to show ${what}, it showed ${shown}; the whole page: ${JSON.stringify(whole)}`,
+        { cause },
+      );
     }
   }
 }

@@ -5,7 +5,6 @@ import { labelKeys } from '../components/labels.js';
 export interface StackLabels {
   run: string;
   suite: string;
-  branch: string;
 }
 
 const stateSchema = z.object({
@@ -29,8 +28,7 @@ export function labelsInState(exported: string): StackLabels | undefined {
     const labels = new Map((inputs?.labels ?? []).map(({ label, value }) => [label, value]));
     const run = labels.get(labelKeys.run);
     const suite = labels.get(labelKeys.suite);
-    const branch = labels.get(labelKeys.branch);
-    if (run !== undefined && suite !== undefined && branch !== undefined) return { run, suite, branch };
+    if (run !== undefined && suite !== undefined) return { run, suite };
   }
   return undefined;
 }

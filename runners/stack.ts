@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
+import type { EngineEnvironment } from '../engine/setup.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
 import { initCommand, pulumiCommand, StackError } from './pulumi.js';
 import type { Encryption } from './settings.js';
@@ -159,6 +160,11 @@ export function pulumiStacks(
       return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
     },
   };
+}
+
+/** The stacks that outlive a command. Their program is the checkout's own, uncompiled. */
+export function standingStacks({ pulumi, env }: EngineEnvironment, checkout: string): StandingStacks {
+  return pulumiStacks(pulumi, { ...process.env, ...env }, checkout, () => Promise.resolve(checkout));
 }
 
 /** A backend in the cloud puts the organisation and a slash before the name. */

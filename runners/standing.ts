@@ -10,8 +10,9 @@ import { projectFolder } from '../engine/stack-files.js';
 import { dockerEngine } from './docker.js';
 import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
+import { plain } from './report/terminal.js';
 import { readSettings } from './settings.js';
-import { pulumiStacks, type StandingStacks } from './stack.js';
+import { standingStacks, type StandingStacks } from './stack.js';
 
 export interface UpChoices {
   stack: string;
@@ -46,9 +47,7 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   const problems = hostProblems(environment, memoryMb);
   if (problems.length > 0) throw new ConfigError(problems, settings.source);
 
-  const stacks = pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
-    Promise.resolve(checkout),
-  );
+  const stacks = standingStacks(engine, checkout);
   if (ttlMinutes !== undefined) await refuseNewTtl(name, stacks);
   const folder = path.join(checkout, stacksFolder);
   const project = await projectFolder(checkout, folder, name, note);
@@ -92,11 +91,7 @@ async function refuseNewTtl(name: string, stacks: StandingStacks): Promise<void>
 
 /** Addresses without passwords, and what to do next. */
 function describeEnvironment(name: string, { endpoints, memoryMb, profile, expiresAt }: Outputs): string {
-  const table = new Table({
-    head: ['what', 'where'],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
+  const table = new Table({ head: ['what', 'where'], ...plain });
   table.push(...addresses(endpoints));
   return [
     `Environment ${name}: profile ${profile}, ${String(memoryMb)} MiB of limits, meant to live until ${expiresAt}`,

@@ -10,7 +10,7 @@ import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
 import { isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
-import { pulumiStacks, type StandingStacks } from './stack.js';
+import { standingStacks, type StandingStacks } from './stack.js';
 
 /** Which stacks: one by its name, or all of a branch. */
 export type DownChoice = { stack: string } | { branch: string };
@@ -25,9 +25,7 @@ const destroyTimeoutMs = 5 * 60_000;
 export async function takeDown(choice: DownChoice, checkout: string, progress: Progress): Promise<number> {
   const environment = await setUp({ progress, images: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
-  const stacks = pulumiStacks(environment.pulumi, { ...process.env, ...environment.env }, checkout, () =>
-    Promise.resolve(checkout),
-  );
+  const stacks = standingStacks(environment, checkout);
   const names = await chooseStacks(choice, stacks);
   if (names.length === 0) progress.note('There is no stack of this branch.');
   const { stop } = listenForInterruption(() => {

@@ -11,7 +11,7 @@ import { redactFile, secretsOfEndpoints } from './redact.js';
 import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
 import { readSettings } from './settings.js';
-import { pulumiStacks } from './stack.js';
+import { standingStacks } from './stack.js';
 import { commandRunner, judge, resultsFolderName, type SuiteRun } from './suite-runner.js';
 import { allSuites, chooseSuites } from './suites.js';
 
@@ -39,9 +39,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   const known = allSuites(parseConfig(settings.config, settings.source), checkout);
   const suites = chooseSuites(known, choices.suites, choices.categories);
   const engine = await setUp({ progress, images: false });
-  const stacks = pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
-    Promise.resolve(checkout),
-  );
+  const stacks = standingStacks(engine, checkout);
   const { endpoints } = await stacks.outputsOf(choices.stack);
   const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
   const interruption = listenForInterruption(() => {

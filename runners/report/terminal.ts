@@ -26,7 +26,7 @@ export function terminalReport(record: RunRecord, folder: string): string {
 }
 
 /** No colours, which a pipe can't show, and no line between rows. */
-const plain = {
+export const plain = {
   style: { head: [], border: [] },
   chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
 };

@@ -1,13 +1,14 @@
 import { afterAll, expect } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { listThreads, postMessage } from './support/backend.js';
+import { launchBrowser } from './support/browser.js';
 import { ask, openChat, type Chat } from './support/chat.js';
 import { connect } from './support/connection.js';
 import { testTimeoutMs } from './support/deadlines.js';
 import { environment } from './support/environment.js';
 import { problemsOfList } from './support/lists.js';
 import { expectNone, problemsOfRun, problemsOfStream } from './support/order.js';
-import { ChatPage, launchBrowser, type ShownMessage } from './support/page.js';
+import { ChatPage, type ShownMessage } from './support/page.js';
 import { calculation, expectedRun } from './support/runs.js';
 import { messageRows } from './support/sql.js';
 import { nameMessage } from './support/stored.js';

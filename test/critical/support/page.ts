@@ -1,29 +1,11 @@
-import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Page, type WebSocketRoute } from 'playwright-core';
+import type { Browser, Page, WebSocketRoute } from 'playwright-core';
 import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
+import { openPage } from './browser.js';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';
 import { problemsOfList } from './lists.js';
 import { nameMessage } from './stored.js';
 import type { Account } from './users.js';
-
-/** Starts the browser that REHEARSAL_CHROMIUM names, at the lowest priority. */
-const executablePath = fileURLToPath(new URL('chromium', import.meta.url));
-
-export function launchBrowser(): Promise<Browser> {
-  const isRoot = process.getuid?.() === 0;
-  return chromium.launch({
-    executablePath,
-    args: [
-      // Chromium refuses to run as root with its sandbox.
-      ...(isRoot ? ['--no-sandbox'] : []),
-      '--disable-background-networking',
-      '--disable-gpu',
-      // A container's /dev/shm is often too small for ten pages.
-      '--disable-dev-shm-usage',
-    ],
-  });
-}
 
 export interface ShownMessage {
   role: string;
@@ -58,12 +40,8 @@ export class ChatPage {
     private readonly routes = new Set<WebSocketRoute>(),
   ) {}
 
-  /** A page that shares nothing with the browser's other pages. */
   static async open(browser: Browser, label: string): Promise<ChatPage> {
-    // Animations cost a software renderer more than everything else on the page.
-    const context = await browser.newContext({ reducedMotion: 'reduce' });
-    context.setDefaultTimeout(deadlines.pageMs);
-    const chatPage = new ChatPage(label, await context.newPage());
+    const chatPage = new ChatPage(label, await openPage(browser));
     await chatPage.visit();
     return chatPage;
   }

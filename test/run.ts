@@ -16,13 +16,18 @@ import { rehearse } from '../runners/rehearsal.js';
 import { terminalReport } from '../runners/report/terminal.js';
 import { countsOf, type Counts } from './helpers/jest-counts.js';
 
-/** Tests that start environments take turns: side by side they would fight for memory and CPU. */
-const inTurns = ['integration', 'faults'];
-const sideBySide = ['components', 'engine', 'runners'];
+/**
+ * What runs at the same time, one group after the other. Tests that start environments mostly wait for them, but
+ * more than two would fight for memory; those that judge delays need the machine for themselves.
+ */
+const groups = [
+  { projects: ['components', 'engine', 'runners'], workers: '100%' },
+  { projects: ['integration'], workers: '2' },
+  { projects: ['faults'], workers: '1' },
+];
 const critical = 'critical';
 
-async function runJest(projects: readonly string[], args: readonly string[]): Promise<Counts> {
-  if (projects.length === 0) return { passed: 0, failed: 0 };
+async function runJest(projects: readonly string[], workers: string): Promise<Counts> {
   const outputFile = path.join(workFolder, `jest-${String(process.pid)}-${projects.join('-')}.json`);
   const seed = randomInt(2 ** 31);
   process.stdout.write(`Random order, seed ${String(seed)} (repeat it with jest's --seed)\n`);
@@ -34,7 +39,7 @@ async function runJest(projects: readonly string[], args: readonly string[]): Pr
       path.join('node_modules', 'jest', 'bin', 'jest.js'),
       ...['--selectProjects', ...projects],
       ...['--randomize', `--seed=${String(seed)}`, '--json', `--outputFile=${outputFile}`],
-      ...args,
+      `--maxWorkers=${workers}`,
     ],
     { cwd: checkout, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', reject: false },
   );
@@ -63,16 +68,25 @@ async function runTests(category: string | undefined): Promise<Counts> {
   if (category === critical) return runCritical();
   await setUp({ progress: terminalProgress() });
   await mkdir(workFolder, { recursive: true });
-  const chosen = (projects: string[]): string[] =>
-    projects.filter((project) => category === undefined || project === category);
-  const first = await runJest(chosen(sideBySide), []);
-  const second = await runJest(chosen(inTurns), ['--runInBand']);
-  return { passed: first.passed + second.passed, failed: first.failed + second.failed };
+  const all: Counts = { passed: 0, failed: 0 };
+  for (const { projects, workers } of groups) {
+    const chosen = projects.filter((project) => category === undefined || project === category);
+    if (chosen.length === 0) continue;
+    const { passed, failed } = await runJest(chosen, workers);
+    all.passed += passed;
+    all.failed += failed;
+  }
+  return all;
 }
 
 const program = new Command('npm test --')
   .description('Runs every test but the critical suites, or those of one category.')
-  .addOption(new Option('--category <name>', 'only these').choices([...sideBySide, ...inTurns, critical]))
+  .addOption(
+    new Option('--category <name>', 'only these').choices([
+      ...groups.flatMap(({ projects }) => projects),
+      critical,
+    ]),
+  )
   .action(async ({ category }: { category?: string }) => {
     const { passed, failed } = await runTests(category);
     process.stdout.write(`${String(passed)} passed, ${String(failed)} failed\n`);

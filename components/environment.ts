@@ -18,6 +18,8 @@ import { StackValues } from './stack-values.js';
 export interface TestEnvironmentArgs {
   spec: EnvironmentSpec;
   dockerHost: string;
+  /** Of the environment's network, as CIDR; counts on the first `up` only. */
+  subnet: pulumi.Input<string>;
   labels: RunLabels;
   ttlMinutes: number;
   /** An OpenAI-compatible server to use instead of the stand-in. */
@@ -47,11 +49,13 @@ export class TestEnvironment extends pulumi.ComponentResource {
       `${name}-network`,
       {
         driver: 'bridge',
+        ipamConfigs: [{ subnet: args.subnet }],
         labels: labels.apply((entries) =>
           Object.entries(entries).map(([label, value]) => ({ label, value })),
         ),
       },
-      { parent: this, provider },
+      // Each `up` finds another free subnet, the network keeps its first one; a new network can't have it as well.
+      { parent: this, provider, ignoreChanges: ['ipamConfigs'], deleteBeforeReplace: true },
     );
     const context: EnvironmentContext = { dockerHost: args.dockerHost, network: network.name, labels };
     const forService = (service: ServiceName): { context: EnvironmentContext; spec: ServiceSpec } => ({

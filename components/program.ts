@@ -3,6 +3,7 @@ import { connectDocker, resolveDockerHost } from '../engine/docker.js';
 import { ConfigError, parseConfig, resolveEnvironment } from './config.js';
 import { TestEnvironment } from './environment.js';
 import { hostProblems } from './sizing.js';
+import { reserveSubnet } from './subnet.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -24,6 +25,7 @@ export async function program(): Promise<TestEnvironment['outputs']> {
   const environment = new TestEnvironment('environment', {
     spec,
     dockerHost,
+    subnet: await reserveSubnet(connectDocker(dockerHost), stack),
     labels: { run: id, stack, ...labels },
     ttlMinutes: config.ttlMinutes,
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),

@@ -66,6 +66,7 @@ beforeAll(async () => {
   environment = new TestEnvironment('environment', {
     spec: resolveEnvironment(parseConfig({ 'rehearsal:profile': 'standard' }, 'the test'), 'the test'),
     dockerHost: 'unix:///var/run/docker.sock',
+    subnet: '10.213.0.32/27',
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },
     ttlMinutes: 60,
   });
@@ -150,6 +151,12 @@ describe('a standard environment', () => {
       retries: 45,
       startPeriod: '3m0s',
     });
+  });
+
+  test('has a small subnet of its own', () => {
+    expect(inputsOf('docker:index/network:Network', 'environment-network').ipamConfigs).toEqual([
+      { subnet: '10.213.0.32/27' },
+    ]);
   });
 
   test('has passwords in environments only', () => {

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import path from 'node:path';
+import type Docker from 'dockerode';
+import { lock } from 'proper-lockfile';
+import { cacheFolder } from '../engine/cache.js';
+
+/** Private, seldom used, and for the most part outside Docker's own pools, which hold some 30 networks. */
+const ranges = ['10.213.0.0/16', '172.16.0.0/16', '192.168.224.0/19'];
+/** 29 addresses for containers. */
+const prefix = 27;
+const size = 2 ** (32 - prefix);
+/** A shorter one is a default route in disguise, as VPNs make them in halves. */
+const shortestRoutePrefix = 8;
+
+/** Addresses as numbers. */
+interface Block {
+  first: number;
+  last: number;
+}
+/** Addresses that somebody uses. */
+export interface Taken extends Block {
+  /** Who, for people. */
+  by: string;
+}
+/** Keeps others from a subnet until it is released; undefined when somebody else has it. */
+export type Claim = (subnet: string) => Promise<{ release: () => Promise<void> } | undefined>;
+
+/**
+ * A subnet for the network of a stack that is coming up: neither a network of the Docker Engine nor a route of
+ * this machine has its addresses, and no other program of this user gets it as long as this process lives.
+ * @throws Error that names what is taken when none is left.
+ */
+export async function reserveSubnet(docker: Docker, stack: string): Promise<string> {
+  const folder = path.join(cacheFolder(), 'subnets');
+  await mkdir(folder, { recursive: true });
+  return chooseSubnet(
+    stack,
+    async () => [...(await networksOf(docker)), ...(await routes())],
+    (subnet) => claimIn(folder, subnet),
+  );
+}
+
+/** @param stack where the search begins: different stacks seldom meet. */
+export async function chooseSubnet(
+  stack: string,
+  takenNow: () => Promise<Taken[]>,
+  claim: Claim,
+): Promise<string> {
+  let taken = await takenNow();
+  let claimed = 0;
+  for (const subnet of candidates(stack)) {
+    const isTaken = (): boolean => taken.some((other) => overlap(blockOf(subnet), other));
+    if (isTaken()) continue;
+    const own = await claim(subnet);
+    if (own === undefined) {
+      claimed += 1;
+      continue;
+    }
+    // Who had the claim before may have made his network and ended since the first look.
+    taken = await takenNow();
+    if (!isTaken()) return subnet;
+    await own.release();
+  }
+  const users = taken
+    .filter((block) => ranges.some((range) => overlap(blockOf(range), block)))
+    .map(({ by }) => by);
+  throw new Error(
+    `no /${String(prefix)} of ${ranges.join(', ')} is free for the environment's network: ` +
+      `${users.join(', ')}${claimed === 0 ? '' : `, and ${String(claimed)} for environments that are coming up`}`,
+  );
+}
+
+function candidates(stack: string): string[] {
+  const all = ranges.flatMap((range) => {
+    const { first, last } = blockOf(range);
+    const count = (last + 1 - first) / size;
+    const start = createHash('sha256').update(stack).digest().readUInt32BE() % count;
+    return Array.from({ length: count }, (_, index) => first + ((start + index) % count) * size);
+  });
+  return all.map((address) => `${textOf(address)}/${String(prefix)}`);
+}
+
+async function networksOf(docker: Docker): Promise<Taken[]> {
+  const networks = await docker.listNetworks();
+  return networks.flatMap(({ Name, IPAM }) =>
+    (IPAM?.Config ?? []).flatMap(({ Subnet = '' }) =>
+      isIPv4(Subnet.split('/')[0] ?? '') ? [{ ...blockOf(Subnet), by: `network ${Name} (${Subnet})` }] : [],
+    ),
+  );
+}
+
+/** Of this machine, where Linux tells them. */
+async function routes(): Promise<Taken[]> {
+  const table = await readFile('/proc/net/route', 'utf8').catch(() => '');
+  return routesIn(table);
+}
+
+/** @param table as in /proc/net/route: addresses in hexadecimal, the last byte first. */
+export function routesIn(table: string): Taken[] {
+  return table
+    .trim()
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [device = '', address = '', , , , , , mask = ''] = line.split('\t');
+      const bits = numberOf(mask);
+      const length = Math.log2(2 ** 32 - bits);
+      if (32 - length < shortestRoutePrefix) return [];
+      const first = numberOf(address);
+      const route = `${textOf(first)}/${String(32 - length)}`;
+      return [{ ...blockOf(route), by: `route ${route} by ${device}` }];
+    });
+}
+
+const numberOf = (hex: string): number => Buffer.from(hex, 'hex').readUInt32LE();
+
+/** The library's update timer and its removal at the process's end keep and drop the claim. */
+async function claimIn(folder: string, subnet: string): ReturnType<Claim> {
+  const file = path.join(folder, subnet.replace('/', '-'));
+  const onCompromised = (): void => undefined; // The engine has the last word about a subnet anyway.
+  try {
+    return { release: await lock(file, { realpath: false, stale: 20_000, update: 5_000, onCompromised }) };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ELOCKED') return undefined;
+    throw error;
+  }
+}
+
+/** @param subnet in the notation of CIDR, IPv4. */
+export function blockOf(subnet: string): Block {
+  const [address = '', length = ''] = subnet.split('/');
+  const first = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  return { first, last: first + 2 ** (32 - Number(length)) - 1 };
+}
+
+const textOf = (address: number): string =>
+  [24, 16, 8, 0].map((shift) => String(Math.floor(address / 2 ** shift) % 256)).join('.');
+
+const overlap = (one: Block, other: Block): boolean => one.first <= other.last && other.first <= one.last;

@@ -4,6 +4,7 @@ import { epochMs } from '../shared/clock.js';
 import { DependencyError } from '../shared/errors.js';
 import { toApiError } from '../shared/http.js';
 import { type Logger } from '../shared/log.js';
+import { type Contexts } from './contexts.js';
 import { type RunContext } from './engine/agent.js';
 import { runAgent, type AgentName } from './engine/agents.js';
 import { AgentError, type AgentEvent, type Emit } from './engine/events.js';
@@ -21,6 +22,7 @@ const databasePauseMs = 1000;
 export interface RunServiceDependencies {
   runs: Runs;
   threads: Threads;
+  contexts: Contexts;
   stream: EventStream;
   eventLog: EventLog;
   llm: LlmClient;
@@ -42,8 +44,19 @@ interface StartedRun {
 
 /** Starts runs, whichever transport asked, and connects the execution engine to the stores. */
 export function createRunService(dependencies: RunServiceDependencies) {
-  const { runs, threads, stream, eventLog, llm, interrupt, logger, worker, maxSteps, maxRevisions } =
-    dependencies;
+  const {
+    runs,
+    threads,
+    contexts,
+    stream,
+    eventLog,
+    llm,
+    interrupt,
+    logger,
+    worker,
+    maxSteps,
+    maxRevisions,
+  } = dependencies;
   const active = new Set<Promise<void>>();
   const stopping = new AbortController();
   // Every call to the LLM listens to it, of as many runs as there are.
@@ -74,6 +87,7 @@ export function createRunService(dependencies: RunServiceDependencies) {
     const context: RunContext = {
       llm,
       emit: emitterOf(threadId, runId, userId),
+      remember: () => contexts.keep(userId, threadId, input),
       tools: { searchMessages: (query) => threads.search(threadId, query, runId) },
       maxSteps,
       maxRevisions,

@@ -18,6 +18,7 @@ export function readSettings() {
       LLM_TIMEOUT_MS: positiveInt.default(10_000),
       AGENT_MAX_STEPS: positiveInt.default(6),
       AGENT_MAX_REVISIONS: z.coerce.number().int().min(0).default(3),
+      AGENT_CONTEXT_BYTES: z.coerce.number().int().min(0).default(0),
       WEB_CONCURRENCY: positiveInt.default(1),
     }),
   );

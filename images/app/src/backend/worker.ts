@@ -6,6 +6,7 @@ import { createRedis } from '../shared/redis.js';
 import { createSessions } from '../shared/sessions.js';
 import { onShutdown } from '../shared/shutdown.js';
 import { createTokenVerifier } from '../shared/tokens.js';
+import { createContexts } from './contexts.js';
 import { createLlmClient } from './engine/llm-client.js';
 import { type Interruption, type PrimaryMessage } from './primary.js';
 import { registerRoutes } from './routes.js';
@@ -38,9 +39,11 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     timeoutMs: settings.LLM_TIMEOUT_MS,
   });
   const subscriptions = createSubscriptions(stream, subscriber, logger);
+  const contexts = createContexts({ bytes: settings.AGENT_CONTEXT_BYTES, worker }, redis, stream, logger);
   const runService = createRunService({
     runs,
     threads,
+    contexts,
     stream,
     eventLog,
     llm,
@@ -80,6 +83,7 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
 
   onShutdown(logger, async () => {
     await runService.stop();
+    contexts.close();
     webSockets.close();
     await Promise.all([server.close(), eventLog.close()]);
     await Promise.all([database.close(), redis.quit(), subscriber.quit()]);

@@ -6,6 +6,8 @@ import { readArguments, runTool, toolDescriptions, type ToolContext } from './to
 export interface RunContext {
   llm: LlmClient;
   emit: Emit;
+  /** Has what is remembered of the user at hand. */
+  remember: () => Promise<void>;
   tools: ToolContext;
   maxSteps: number;
   maxRevisions: number;

@@ -26,8 +26,10 @@ export async function runAgent(
   history: () => Promise<Conversation>,
   settle: Settle,
 ): Promise<Outcome> {
-  const work = async (): Promise<Outcome> =>
-    agent === 'assistant' ? assist(context, await history()) : writeReviewRefine(context, input);
+  const work = async (): Promise<Outcome> => {
+    await context.remember();
+    return agent === 'assistant' ? assist(context, await history()) : writeReviewRefine(context, input);
+  };
   return performAgent(context, agent, input, work, settle);
 }
 

@@ -61,6 +61,12 @@ export function createEventStream(redis: Redis) {
       return Number((await redisAnswer(redis.get(counterKey(threadId)))) ?? 0);
     },
 
+    /** Whether any worker has subscribers of one of the threads. */
+    async isFollowed(threadIds: readonly string[]): Promise<boolean> {
+      const counts = await redisAnswer(redis.pubsub('NUMSUB', ...threadIds.map(streamKey)));
+      return counts.some((count) => typeof count === 'number' && count > 0);
+    },
+
     /** The first `limit` events after `seq`, in order. */
     async after(threadId: string, seq: number, limit: number): Promise<StoredEvent[]> {
       const entries = await redisAnswer(

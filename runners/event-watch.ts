@@ -5,13 +5,37 @@ import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';
 import { parseJson } from './json.js';
-import { describeEvent, endsSuite, type ContainerEvent } from './oom.js';
+import { describeEvent, endsSuite, evidenceOf, type ContainerEvent } from './oom.js';
+import type { Fault } from './report/record.js';
 
 export interface EventWatch {
-  /** Aborts at the first event after which the environment isn't one any more; the reason names it. */
+  /** Aborts at the first event after which the environment isn't one any more; the reason is an `EnvironmentFault`. */
   readonly fault: AbortSignal;
+  /** Tells of each event from now on, as it comes. */
+  onEvent(listener: (event: ContainerEvent) => void): void;
   /** Ends the watch. `seen` are the services whose creation was seen, `brokenOff` says why events may be missing. */
   stop(): { events: ContainerEvent[]; seen: string[]; brokenOff?: string };
+}
+
+export class EnvironmentFault extends Error {
+  override readonly name = 'EnvironmentFault';
+  constructor(readonly event: ContainerEvent) {
+    super(describeEvent(event));
+  }
+}
+
+/** The event that ended what the environment was for, if one did, `nowMs` being the end. */
+export function faultOf(watch: EventWatch | undefined, nowMs: number): Fault | undefined {
+  const reason: unknown = watch?.fault.reason;
+  if (!(reason instanceof EnvironmentFault)) return undefined;
+  const { event } = reason;
+  return {
+    at: new Date(event.atMs).toISOString(),
+    service: event.service,
+    what: evidenceOf(event),
+    // The engine's clock may be ahead of ours.
+    endedAfterMs: Math.max(0, nowMs - event.atMs),
+  };
 }
 
 /** `disconnect` is the network's, all others are the container's. */
@@ -33,6 +57,7 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
   })) as NodeJS.ReadableStream & { destroy(): void };
   const fault = new AbortController();
   const events: ContainerEvent[] = [];
+  const listeners: ((event: ContainerEvent) => void)[] = [];
   /** Services by their containers' ids. */
   const services = new Map<string, string>();
   let stopped = false;
@@ -44,7 +69,8 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
   const add = (event: ContainerEvent): void => {
     if (stopped) return;
     events.push(event);
-    if (endsSuite(event)) fault.abort(new Error(describeEvent(event)));
+    if (endsSuite(event)) fault.abort(new EnvironmentFault(event));
+    for (const tell of listeners) tell(event);
   };
   const take = ({ Action, timeNano, Actor: { ID, Attributes } }: EngineEvent): void => {
     if (Action === 'create' && isOf(scope, Attributes)) {
@@ -92,6 +118,9 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     });
   return {
     fault: fault.signal,
+    onEvent(listener) {
+      listeners.push(listener);
+    },
     stop() {
       stopped = true;
       stream.destroy();

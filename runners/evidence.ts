@@ -2,14 +2,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { serviceNames } from '../components/services.js';
 import type { Outputs } from '../components/outputs.js';
+import { redact, secretsOfVariables } from '../engine/redact.js';
 import type { ContainerEngine, ContainerReport, Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
+import { findExhaustions } from './exhaustion.js';
 import { findFullDisks, inOrder, type ServiceLog } from './faults.js';
 import { findCrashes } from './oom.js';
-import { resultsFolderName } from './suite-runner.js';
-import { redact, redactFile, secretsOfEndpoints, secretsOfVariables } from './redact.js';
-import type { Crash, Measured } from './report/record.js';
+import { redactDeep, redactFolder, secretsOfEndpoints } from './redact.js';
+import type { Crash, Measured, Memory } from './report/record.js';
 
 interface Source {
   scope: Scope;
@@ -17,6 +18,9 @@ interface Source {
   folder: string;
   /** Absent while not everything is up. */
   outputs: Outputs | undefined;
+  /** Names of the services' variables that are secret whatever they are called. */
+  secretVariables: readonly string[];
+  memory: Measured<Memory>;
 }
 
 interface Evidence {
@@ -30,14 +34,11 @@ interface Evidence {
   secrets: string[];
 }
 
-/** Files that others wrote into the suite's folder and that might quote a password. */
-const quotingFiles = ['up.log', 'suite.log', path.join(resultsFolderName, 'tests.json')];
-
 /** Saves what only the living environment can tell, passwords redacted. Ends the watch. Never rejects. */
 export async function collectEvidence(
   engine: ContainerEngine,
   events: EventWatch,
-  { scope, folder, outputs }: Source,
+  { scope, folder, outputs, secretVariables, memory }: Source,
 ): Promise<Evidence> {
   const problems: string[] = [];
   let reports: ContainerReport[] | undefined;
@@ -48,15 +49,16 @@ export async function collectEvidence(
   }
   const secrets = [
     ...(outputs === undefined ? [] : secretsOfEndpoints(outputs.endpoints)),
-    ...(reports ?? []).flatMap(({ inspect }) => secretsOfVariables(inspect.Config.Env)),
+    ...(reports ?? []).flatMap(({ inspect }) => secretsOfVariables(inspect.Config.Env, secretVariables)),
   ];
   try {
     await save(reports ?? [], folder, secrets);
-    for (const file of quotingFiles) await redactFile(path.join(folder, file), secrets);
   } catch (error) {
     problems.push(`the evidence can't be saved: ${messageOf(error)}`);
   }
-  return { crashes: crashesOf(events, reports, outputs), logs: logsOf(reports ?? []), problems, secrets };
+  problems.push(...(await redactFolder(folder, secrets)));
+  const crashes = crashesOf(events, reports, outputs, memory.measured ? memory.value : undefined);
+  return { crashes, logs: logsOf(reports ?? []), problems, secrets };
 }
 
 const logsOf = (reports: readonly ContainerReport[]): ServiceLog[] =>
@@ -66,6 +68,7 @@ function crashesOf(
   watch: EventWatch,
   reports: readonly ContainerReport[] | undefined,
   outputs: Outputs | undefined,
+  memory: Memory | undefined,
 ): Measured<Crash[]> {
   const { events, seen, brokenOff } = watch.stop();
   if (brokenOff !== undefined) return { measured: false, reason: brokenOff };
@@ -78,8 +81,12 @@ function crashesOf(
   const states = reports.map(({ state }) => state);
   // Before everything is up, a service that isn't there yet hasn't crashed.
   const there = new Set([...states, ...events].map(({ service }) => service));
-  const crashes = findCrashes(events, states, outputs === undefined ? [...there] : serviceNames);
-  return { measured: true, value: inOrder([...crashes, ...findFullDisks(logsOf(reports))]) };
+  const logs = logsOf(reports);
+  const crashes = findCrashes(
+    { events, states, memory, exhaustions: findExhaustions(logs) },
+    outputs === undefined ? [...there] : serviceNames,
+  );
+  return { measured: true, value: inOrder([...crashes, ...findFullDisks(logs)]) };
 }
 
 async function save(
@@ -93,7 +100,7 @@ async function save(
     await writeFile(path.join(logs, `${state.service}.log`), redact(log, secrets));
     await writeFile(
       path.join(logs, `${state.service}.json`),
-      redact(JSON.stringify(inspect, undefined, 2), secrets),
+      JSON.stringify(redactDeep(inspect, secrets), undefined, 2),
     );
   }
 }

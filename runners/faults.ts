@@ -1,4 +1,4 @@
-import type { Crash, Outcome, Phase } from './report/record.js';
+import type { Crash, LastLines, Measured, Outcome, Phase } from './report/record.js';
 
 /** What a service wrote; each line begins with its time, as the engine notes it. */
 export interface ServiceLog {
@@ -30,18 +30,20 @@ export function inOrder(crashes: readonly Crash[]): Crash[] {
   return crashes.toSorted((one, other) => timeOf(one) - timeOf(other));
 }
 
+/** What a service may survive: it has ended only if there is an exit code. */
+const survivable: readonly Crash['kind'][] = ['oom', 'host oom', 'exhausted', 'disk full'];
+
 /** After it the service does its work no more. */
-const ends = ({ kind, exitCode }: Crash): boolean =>
-  kind !== 'disk full' && (kind !== 'oom' || exitCode !== undefined);
+const ends = ({ kind, exitCode }: Crash): boolean => !survivable.includes(kind) || exitCode !== undefined;
 
 /** Done to a service from outside its container. */
-const fromOutside: readonly Crash['kind'][] = ['killed', 'paused', 'cut off'];
+const fromOutside: readonly Crash['kind'][] = ['killed', 'paused', 'cut off', 'host oom'];
 
 /**
  * What faults of the environment, in the order of time, make of the suite: the first one counts. A service that dies or fails its
  * health check under a suite's load is a finding about the application and its limits: the suite has `failed`.
- * One that was killed, paused or cut off says nothing about the application, and before the suite runs there is
- * no load: the harness has `errored`. Undefined when no service stopped doing its work.
+ * One that was killed, paused or cut off, or whose host had no memory left, says nothing about the application, and
+ * before the suite runs there is no load: the harness has `errored`. Undefined when no service stopped doing its work.
  */
 export function outcomeOfFault(
   phase: Phase,
@@ -52,7 +54,7 @@ export function outcomeOfFault(
   if (first === undefined) return undefined;
   const message = [
     ...crashes.map(describeCrash),
-    ...[...new Set(crashes.map(({ service }) => service))].map((service) => lastLines(service, logs)),
+    ...[...new Set(crashes.map(({ service }) => service))].map((service) => quote(service, logs)),
   ].join('\n');
   return phase === 'suite' && !fromOutside.includes(first.kind)
     ? { kind: 'failed', reason: message }
@@ -65,8 +67,22 @@ function describeCrash({ service, kind, at, exitCode, evidence }: Crash): string
   return `${service} ${kind}${at === undefined ? '' : ` at ${at}`}: ${evidence}${code}`;
 }
 
-function lastLines(service: string, logs: readonly ServiceLog[]): string {
-  const log = logs.find((candidate) => candidate.service === service)?.log.trimEnd() ?? '';
-  const lines = log === '' ? ['(none)'] : log.split('\n').slice(-quotedLines);
-  return [`last log lines of ${service}:`, ...lines.map((line) => `  ${line}`)].join('\n');
+function quote(service: string, logs: readonly ServiceLog[]): string {
+  const lines = lastLines(logs.find((candidate) => candidate.service === service)?.log ?? '');
+  const quoted = lines.length === 0 ? ['(none)'] : lines;
+  return [`last log lines of ${service}:`, ...quoted.map((line) => `  ${line}`)].join('\n');
+}
+
+function lastLines(log: string): string[] {
+  const text = log.trimEnd();
+  return text === '' ? [] : text.split('\n').slice(-quotedLines);
+}
+
+/** The end of every service's log, unless there is nothing to explain. */
+export function lastLinesOf(
+  outcome: Outcome,
+  { crashes, logs }: { crashes: Measured<readonly Crash[]>; logs: readonly ServiceLog[] },
+): LastLines[] {
+  const allIsWell = outcome.kind === 'passed' && crashes.measured && crashes.value.length === 0;
+  return allIsWell ? [] : logs.map(({ service, log }) => ({ service, lines: lastLines(log) }));
 }

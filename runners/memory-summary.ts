@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { serviceNames, type ServiceName } from '../components/services.js';
 import { parseJson } from './json.js';
@@ -11,18 +12,48 @@ export interface SampledContainer {
   limitMb: number;
 }
 
-const sampleSchema = z.strictObject({
-  service: z.enum(serviceNames),
+const moment = {
   /** Since the sampling began, by the clock that only ticks. */
   afterMs: z.number().nonnegative(),
   /** The same moment by our wall clock. */
   atMs: z.number(),
+};
+const count = z.int().nonnegative();
+const megabytes = z.number().nonnegative();
+
+const sampleSchema = z.strictObject({
+  service: z.enum(serviceNames),
+  ...moment,
   /** By the engine's wall clock, when it looked. */
   readAtMs: z.number(),
-  usedMb: z.number().nonnegative(),
-  kernelPeakMb: z.number().nonnegative().optional(),
+  usedMb: megabytes,
+  kernelPeakMb: megabytes.optional(),
+  limitHits: count.optional(),
 });
 export type Sample = z.infer<typeof sampleSchema>;
+
+/** What the kernel itself says, where it can be asked: of each container that lives, and of the whole host. */
+const kernelSchema = z.strictObject({
+  ...moment,
+  kernel: z.strictObject({
+    host: z.strictObject({ totalMb: megabytes, availableMb: megabytes, oomKills: count }).optional(),
+    services: z.partialRecord(
+      z.enum(serviceNames),
+      z.strictObject({ kernelPeakMb: megabytes.optional(), limitHits: count, oomKills: count }),
+    ),
+  }),
+});
+type Kernel = z.infer<typeof kernelSchema>['kernel'];
+
+/** Something that happened; `eventAtMs` is by the engine's wall clock. */
+const markSchema = z.strictObject({ ...moment, mark: z.string(), eventAtMs: z.number().optional() });
+
+const lineSchema = z.union([sampleSchema, kernelSchema, markSchema]);
+/** A line of `memory.jsonl`. */
+export type MemoryLine = z.infer<typeof lineSchema>;
+
+/** The mark between the idle environment and its load. */
+export const loadBegins = 'the load begins';
 
 /** What the samples say. */
 export interface Watched {
@@ -35,85 +66,161 @@ const longestPauseMs = 5_000;
 /** One at the beginning and one at the end: a single one shows no peak. */
 const fewestSamples = 2;
 
-/** @throws Error when the file isn't the one that was written. */
-export async function readSamples(file: string, taken: number): Promise<Sample[]> {
+/**
+ * One line at a time: a series has no end.
+ * @throws Error when the file isn't the one that was written.
+ */
+export async function* readMemoryLines(file: string, written: number): AsyncGenerator<MemoryLine> {
   const name = path.basename(file);
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
-  const samples = lines.map((line, index) => {
-    const parsed = sampleSchema.safeParse(parseJson(line));
-    if (!parsed.success) throw new Error(`${name}: line ${String(index + 1)} is damaged`);
-    return parsed.data;
-  });
-  if (samples.length !== taken) {
-    throw new Error(`${name} holds ${String(samples.length)} samples, ${String(taken)} were taken`);
+  let read = 0;
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    read += 1;
+    const parsed = lineSchema.safeParse(parseJson(line));
+    if (!parsed.success) throw new Error(`${name}: line ${String(read)} is damaged`);
+    yield parsed.data;
   }
-  return samples;
+  if (read !== written) {
+    throw new Error(`${name} holds ${String(read)} lines, ${String(written)} were written`);
+  }
 }
+
+/** What is kept of a service's samples. */
+interface Tally {
+  samples: number;
+  latest: Sample;
+  longestPauseMs: number;
+  baselineMb?: number;
+  peakMb: number;
+}
+type Counts = Pick<NonNullable<Memory['services'][ServiceName]>, 'kernelPeakMb' | 'limitHits' | 'oomKills'>;
 
 /**
  * @param durationMs from the beginning of the sampling to its end.
  * @param breaks what is known to be missing, in words.
  */
-export function summarise(
-  samples: readonly Sample[],
+export async function summarise(
+  lines: AsyncIterable<MemoryLine> | Iterable<MemoryLine>,
   containers: readonly SampledContainer[],
   durationMs: number,
   breaks: readonly string[],
-): Watched {
-  if (samples.length === 0) {
+): Promise<Watched> {
+  const tallies = new Map<ServiceName, Tally>();
+  /** They only ever grow: the last ones count. */
+  const counts = new Map<ServiceName, Counts>();
+  const clock = clockTally();
+  let host: HostTally | undefined;
+  let sampleCount = 0;
+  let peakMb = 0;
+  for await (const line of lines) {
+    if ('kernel' in line) {
+      if (line.kernel.host !== undefined) host = withHost(host, line.kernel.host);
+      for (const service of serviceNames) {
+        counts.set(service, { ...counts.get(service), ...line.kernel.services[service] });
+      }
+    } else if ('mark' in line) {
+      if (line.mark === loadBegins)
+        for (const tally of tallies.values()) tally.baselineMb = tally.latest.usedMb;
+    } else {
+      const { service, kernelPeakMb, limitHits } = line;
+      sampleCount += 1;
+      clock.add(line);
+      tallies.set(service, withSample(tallies.get(service), line));
+      counts.set(service, { ...counts.get(service), ...defined({ kernelPeakMb, limitHits }) });
+      peakMb = Math.max(peakMb, sum([...tallies.values()].map(({ latest }) => latest.usedMb)));
+    }
+  }
+  if (sampleCount === 0) {
     const none = { measured: false, reason: [...breaks, 'no memory sample came'].join('; ') } as const;
     return { memory: none, clock: none };
   }
-  const gaps = [...breaks];
   const services: Memory['services'] = {};
   for (const { service, limitMb } of containers) {
-    const own = samples.filter((sample) => sample.service === service);
-    gaps.push(...gapsOf(service, own, durationMs));
-    if (own.length === 0) continue;
-    const kernelPeaks = own.flatMap(({ kernelPeakMb }) => kernelPeakMb ?? []);
-    services[service] = {
-      limitMb,
-      peakMb: highest(own.map(({ usedMb }) => usedMb)),
-      ...(kernelPeaks.length === 0 ? {} : { kernelPeakMb: highest(kernelPeaks) }),
-    };
+    const tally = tallies.get(service);
+    if (tally === undefined) continue;
+    const { baselineMb, peakMb: ownPeakMb } = tally;
+    services[service] = { limitMb, peakMb: ownPeakMb, ...defined({ baselineMb }), ...counts.get(service) };
   }
+  const baselines = containers.flatMap(({ service }) => tallies.get(service)?.baselineMb ?? []);
+  const value: Memory = {
+    sampleCount,
+    peakMb,
+    ...defined({ baselineMb: baselines.length === containers.length ? sum(baselines) : undefined }),
+    gaps: [
+      ...breaks,
+      ...containers.flatMap(({ service }) => gapsOf(service, tallies.get(service), durationMs)),
+    ],
+    services,
+    ...defined({ host: host === undefined ? undefined : hostOf(host) }),
+  };
+  return { memory: { measured: true, value }, clock: { measured: true, value: clock.result() } };
+}
+
+function withSample(tally: Tally | undefined, sample: Sample): Tally {
   return {
-    memory: {
-      measured: true,
-      value: { sampleCount: samples.length, peakMb: peakOfSum(samples), gaps, services },
-    },
-    clock: { measured: true, value: clockOf(samples) },
+    ...tally,
+    samples: (tally?.samples ?? 0) + 1,
+    latest: sample,
+    longestPauseMs: Math.max(tally?.longestPauseMs ?? 0, sample.afterMs - (tally?.latest.afterMs ?? 0)),
+    peakMb: Math.max(tally?.peakMb ?? 0, sample.usedMb),
   };
 }
 
-function gapsOf(service: ServiceName, own: readonly Sample[], durationMs: number): string[] {
-  if (own.length === 0) return [`no memory sample of ${service}`];
-  if (own.length < fewestSamples) return [`a single memory sample of ${service}`];
-  const times = [0, ...own.map(({ afterMs }) => afterMs), durationMs];
-  const pauseMs = highest(times.slice(1).map((time, index) => time - (times[index] ?? time)));
+/** JSON and strict schemas know absent, not undefined. */
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function gapsOf(service: ServiceName, tally: Tally | undefined, durationMs: number): string[] {
+  if (tally === undefined) return [`no memory sample of ${service}`];
+  if (tally.samples < fewestSamples) return [`a single memory sample of ${service}`];
+  const pauseMs = Math.max(tally.longestPauseMs, durationMs - tally.latest.afterMs);
   return pauseMs > longestPauseMs
     ? [`no memory sample of ${service} for ${(pauseMs / 1000).toFixed(1)} s`]
     : [];
 }
 
-/** Of what all services used at the same time, not the sum of their peaks. */
-function peakOfSum(samples: readonly Sample[]): number {
-  const latest = new Map<ServiceName, number>();
-  let peakMb = 0;
-  for (const { service, usedMb } of samples) {
-    latest.set(service, usedMb);
-    const sumMb = [...latest.values()].reduce((sum, used) => sum + used, 0);
-    peakMb = Math.max(peakMb, sumMb);
-  }
-  return peakMb;
+interface HostTally {
+  totalMb: number;
+  leastAvailableMb: number;
+  oomKillsBefore: number;
+  oomKills: number;
 }
 
-function clockOf(samples: readonly Sample[]): Clock {
-  // On one machine an answer is never older than the question; the engine's clock being ahead makes it look so.
-  const engineAheadMs = highest(samples.map(({ readAtMs, atMs }) => readAtMs - atMs));
-  // When the one clock stood at the beginning of the other: it stays unless somebody sets it.
-  const origins = samples.map(({ atMs, afterMs }) => atMs - afterMs);
-  return { engineAheadMs, setByMs: highest(origins) - Math.min(...origins) };
+function withHost(
+  tally: HostTally | undefined,
+  { totalMb, availableMb, oomKills }: NonNullable<Kernel['host']>,
+): HostTally {
+  return {
+    totalMb,
+    leastAvailableMb: Math.min(tally?.leastAvailableMb ?? availableMb, availableMb),
+    oomKillsBefore: tally?.oomKillsBefore ?? oomKills,
+    oomKills,
+  };
 }
 
-const highest = (values: readonly number[]): number => Math.max(...values);
+const hostOf = ({ totalMb, leastAvailableMb, oomKillsBefore, oomKills }: HostTally): Memory['host'] => ({
+  totalMb,
+  leastAvailableMb,
+  oomKills: Math.max(0, oomKills - oomKillsBefore),
+});
+
+function clockTally(): { add(sample: Sample): void; result(): Clock } {
+  let engineAheadMs = -Infinity;
+  let earliestMs = Infinity;
+  let latestMs = -Infinity;
+  return {
+    add({ readAtMs, atMs, afterMs }) {
+      // On one machine an answer is never older than the question; the engine's clock being ahead makes it look so.
+      engineAheadMs = Math.max(engineAheadMs, readAtMs - atMs);
+      // When the one clock stood at the beginning of the other: it stays unless somebody sets it.
+      const originMs = atMs - afterMs;
+      earliestMs = Math.min(earliestMs, originMs);
+      latestMs = Math.max(latestMs, originMs);
+    },
+    result: () => ({ engineAheadMs, setByMs: latestMs - earliestMs }),
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

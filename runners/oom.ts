@@ -1,4 +1,5 @@
-import type { Crash } from './report/record.js';
+import type { ServiceName } from '../components/services.js';
+import type { Crash, Memory } from './report/record.js';
 
 /** What the engine reports of a container of the environment. */
 export type ContainerEvent = { service: string; atMs: number } & (
@@ -27,7 +28,8 @@ export function describeEvent(event: ContainerEvent): string {
   return `${event.service}: ${evidenceOf(event)}`;
 }
 
-function evidenceOf(event: ContainerEvent): string {
+/** Without the service's name. */
+export function evidenceOf(event: ContainerEvent): string {
   switch (event.action) {
     case 'oom':
       return 'the engine reported an OOM kill in it';
@@ -44,22 +46,38 @@ function evidenceOf(event: ContainerEvent): string {
   }
 }
 
+/** Everything that tells of a service's end. */
+export interface Traces {
+  events: readonly ContainerEvent[];
+  states: readonly ContainerState[];
+  /** What was sampled while they lived, with the kernel's counts. */
+  memory?: Memory | undefined;
+  /** Processes that met a limit of their own, as their logs say. */
+  exhaustions: readonly Crash[];
+}
+
 /**
  * What befell the services between `up` and destroy: of each its end, and of every other kind the first. Nothing
- * in an environment is meant to end before destroy, so every end counts; an OOM kill of a child alone counts
- * although the container runs on.
+ * in an environment is meant to end before destroy, so every end counts; memory that ran out counts although the
+ * container runs on.
  */
-export function findCrashes(
-  events: readonly ContainerEvent[],
-  states: readonly ContainerState[],
-  expectedServices: readonly string[],
-): Crash[] {
-  return expectedServices.flatMap((service) => {
-    const own = events.filter((event) => event.service === service);
-    const state = states.find((candidate) => candidate.service === service);
-    const end = endOf(service, own, state);
-    return [...(end === undefined ? [] : [end]), ...disturbancesOf(own)];
-  });
+export function findCrashes(traces: Traces, expectedServices: readonly string[]): Crash[] {
+  return expectedServices
+    .flatMap((service) => {
+      const events = traces.events.filter((event) => event.service === service);
+      const exhaustions = traces.exhaustions.filter((crash) => crash.service === service);
+      const end = endOf(service, events, exhaustions, traces);
+      // The end says it already.
+      const survived = end?.kind === 'exhausted' ? [] : exhaustions;
+      return [...(end === undefined ? [] : [end]), ...survived, ...disturbancesOf(events)];
+    })
+    .map((crash) => withMemory(crash, traces.memory));
+}
+
+function withMemory(crash: Crash, memory: Memory | undefined): Crash {
+  const { limitMb, peakMb, kernelPeakMb } = countsOf(crash.service, memory);
+  if (limitMb === undefined || peakMb === undefined) return crash;
+  return { ...crash, memory: { limitMb, peakMb, ...(kernelPeakMb === undefined ? {} : { kernelPeakMb }) } };
 }
 
 const timeOf = ({ atMs }: ContainerEvent): string => new Date(atMs).toISOString();
@@ -74,31 +92,87 @@ function disturbancesOf(events: readonly ContainerEvent[]): Crash[] {
   });
 }
 
+/** By SIGKILL: the kernel's, the engine's, or somebody's on the host. */
+const killedCode = 137;
+/** Any code above is that of a signal. */
+const highestOwnCode = 128;
+
 function endOf(
   service: string,
   events: readonly ContainerEvent[],
-  state: ContainerState | undefined,
+  exhaustions: readonly Crash[],
+  { states, memory }: Traces,
 ): Crash | undefined {
+  const state = states.find((candidate) => candidate.service === service);
   const oom = events.find(({ action }) => action === 'oom');
   const die = events.find((event) => event.action === 'die');
-  const kill = die === undefined ? undefined : events.slice(0, events.indexOf(die)).findLast(isKill);
   const exitCode = die?.exitCode ?? (state?.running === false ? state.exitCode : undefined);
-  const crash = (kind: Crash['kind'], evidence: string, event: ContainerEvent | undefined): Crash => ({
+  const crash = ({ kind, evidence }: Cause, event: ContainerEvent | undefined): Crash => ({
     service,
     kind,
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(event === undefined ? {} : { at: timeOf(event) }),
     evidence,
   });
-  if (oom !== undefined) return crash('oom', evidenceOf(oom), oom);
-  if (state?.oomKilled === true) return crash('oom', 'its state says OOMKilled', die);
-  if (exitCode !== undefined) {
-    const ending = `it ended with exit code ${String(exitCode)}`;
-    if (kill !== undefined) return crash('killed', `${evidenceOf(kill)}, ${ending}`, die);
-    return crash('exit', ending, die);
-  }
-  if (state === undefined) return crash('gone', 'its container is no longer there', undefined);
+  const kernelKill = kernelKillOf(oom, state, countsOf(service, memory));
+  if (kernelKill !== undefined) return crash(kernelKill, oom ?? die);
+  if (exitCode !== undefined) return crash(causeOfExit(exitCode, events, exhaustions[0], memory), die);
+  if (state === undefined)
+    return crash({ kind: 'gone', evidence: 'its container is no longer there' }, undefined);
   return undefined;
 }
 
-const isKill = ({ action }: ContainerEvent): boolean => action === 'kill';
+type Cause = Pick<Crash, 'kind' | 'evidence'>;
+type Counts = NonNullable<Memory['services'][ServiceName]>;
+
+const countsOf = (service: string, memory: Memory | undefined): Partial<Counts> =>
+  new Map<string, Counts>(Object.entries(memory?.services ?? {})).get(service) ?? {};
+
+/** From the engine's event, its state and the kernel's own count: each of them can miss what the others saw. */
+function kernelKillOf(
+  oom: ContainerEvent | undefined,
+  state: ContainerState | undefined,
+  { oomKills, limitHits }: Partial<Counts>,
+): Cause | undefined {
+  // Out of memory was a group that the container is in; the kernel tells all of it, and chose another.
+  if (state?.running === true && oomKills === 0) return undefined;
+  const counted = oomKills !== undefined && oomKills > 0;
+  const kills = `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
+  if (counted && limitHits === 0) {
+    return { kind: 'host oom', evidence: `${kills}, and that it never met its own limit` };
+  }
+  if (oom !== undefined) return { kind: 'oom', evidence: evidenceOf(oom) };
+  if (state?.oomKilled === true) return { kind: 'oom', evidence: 'its state says OOMKilled' };
+  return counted ? { kind: 'oom', evidence: kills } : undefined;
+}
+
+function causeOfExit(
+  exitCode: number,
+  events: readonly ContainerEvent[],
+  exhaustion: Crash | undefined,
+  memory: Memory | undefined,
+): Cause {
+  const ending = `it ended with exit code ${String(exitCode)}`;
+  const died = events.findIndex(({ action }) => action === 'die');
+  const kill = events.slice(0, Math.max(0, died)).findLast(({ action }) => action === 'kill');
+  if (kill !== undefined) return { kind: 'killed', evidence: `${evidenceOf(kill)}, ${ending}` };
+  if (exhaustion !== undefined && exitCode > highestOwnCode && exitCode !== killedCode) {
+    return { kind: 'exhausted', evidence: `${exhaustion.evidence}; ${ending}` };
+  }
+  const shortage = exitCode === killedCode ? shortageOf(memory?.host) : undefined;
+  if (shortage !== undefined) return { kind: 'host oom', evidence: `${ending}, ${shortage}` };
+  return { kind: 'exit', evidence: ending };
+}
+
+/** With less than this of its memory left, a host has none. */
+const scarceShare = 0.05;
+
+function shortageOf(host: Memory['host']): string | undefined {
+  if (host === undefined || host.oomKills === 0) return undefined;
+  const { totalMb, leastAvailableMb, oomKills } = host;
+  if (leastAvailableMb > scarceShare * totalMb) return undefined;
+  return (
+    `while the host had ${leastAvailableMb.toFixed(0)} of its ${totalMb.toFixed(0)} MiB left ` +
+    `and the kernel killed ${String(oomKills)} processes on it for want of memory`
+  );
+}

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { profileNames, serviceNames } from '../../components/services.js';
 
 /** Bumped whenever an older reader would misread a newer record. */
-export const recordVersion = 1;
+export const recordVersion = 2;
 
 const serviceName = z.enum(serviceNames);
 const isoDate = z.iso.datetime();
@@ -53,6 +53,14 @@ const latencySchema = z.strictObject({
 });
 export type Latency = z.infer<typeof latencySchema>;
 
+/** From the container's cgroup, which goes with the container. */
+const kernelCounts = {
+  /** How often its limit was met; page cache alone can do that, and is given back. */
+  limitHits: z.int().nonnegative().optional(),
+  /** Processes in it that the kernel killed for want of memory. */
+  oomKills: z.int().nonnegative().optional(),
+};
+
 const memorySchema = z.strictObject({
   sampleCount: z.int().positive(),
   /** Highest sum over all services of what they used at the same time. */
@@ -63,12 +71,27 @@ const memorySchema = z.strictObject({
     serviceName,
     z.strictObject({
       limitMb: memoryMb,
+      /** Idle, before the suite's load; absent when nobody looked in time. */
+      baselineMb: memoryMb.optional(),
       /** Highest sample, without inactive page cache. */
       peakMb: memoryMb,
-      /** The kernel's own peak, page cache included; cgroup v1 only. */
+      /** The kernel's own peak, page cache included, where it tells. */
       kernelPeakMb: memoryMb.optional(),
+      /** What else the kernel counts, as far as it was read before the container ended. */
+      ...kernelCounts,
     }),
   ),
+  /** Idle sum of all services, before the suite's load. */
+  baselineMb: memoryMb.optional(),
+  /** The whole host meanwhile; absent when the engine's host isn't this machine. */
+  host: z
+    .strictObject({
+      totalMb: memoryMb,
+      leastAvailableMb: memoryMb,
+      /** Processes that the kernel killed for want of memory anywhere on it, the environment's own included. */
+      oomKills: z.int().nonnegative(),
+    })
+    .optional(),
 });
 export type Memory = z.infer<typeof memorySchema>;
 
@@ -81,16 +104,44 @@ const clockSchema = z.strictObject({
 });
 export type Clock = z.infer<typeof clockSchema>;
 
+/**
+ * How a service met its end, or what it survived. Out of memory is three things: `oom`, the kernel killed in it at
+ * the container's limit; `exhausted`, a process met a limit of its own; `host oom`, the whole host had none left.
+ */
+const crashKinds = [
+  ...(['oom', 'exhausted', 'host oom'] as const),
+  ...(['exit', 'killed', 'gone', 'paused', 'unhealthy', 'cut off', 'disk full'] as const),
+] as const;
+
 /** A fault of the environment: something that befell a service while a suite had it. */
 const crashSchema = z.strictObject({
   service: z.string(),
-  kind: z.enum(['oom', 'exit', 'killed', 'gone', 'paused', 'unhealthy', 'cut off', 'disk full']),
+  kind: z.enum(crashKinds),
+  /** Absent while the service runs on. */
   exitCode: z.int().optional(),
   at: isoDate.optional(),
-  /** The engine's event or state, or the line of the service's log, that says so. */
+  /** The engine's event or state, the kernel's counter, or the line of a log, that says so. */
   evidence: z.string(),
+  /** Of the service, as far as it was sampled. */
+  memory: z
+    .strictObject({ limitMb: memoryMb, peakMb: memoryMb, kernelPeakMb: memoryMb.optional() })
+    .optional(),
 });
 export type Crash = z.infer<typeof crashSchema>;
+
+/** The engine's event that ended a suite, and how long that took. */
+const faultSchema = z.strictObject({
+  /** By the engine's clock. */
+  at: isoDate,
+  service: z.string(),
+  what: z.string(),
+  /** From the event to the end of what it interrupted. */
+  endedAfterMs: durationMs,
+});
+export type Fault = z.infer<typeof faultSchema>;
+
+const lastLinesSchema = z.strictObject({ service: z.string(), lines: z.array(z.string()) });
+export type LastLines = z.infer<typeof lastLinesSchema>;
 
 export const leftoverSchema = z.strictObject({
   kind: z.enum(['container', 'volume', 'network']),
@@ -102,7 +153,8 @@ export type Leftover = z.infer<typeof leftoverSchema>;
 const destructionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('destroyed') }),
   z.strictObject({ kind: z.literal('nothing made') }),
-  z.strictObject({ kind: z.literal('kept'), command: z.string() }),
+  /** Until when it lives by its lease; the command destroys it before. */
+  z.strictObject({ kind: z.literal('kept'), command: z.string(), until: isoDate }),
   z.strictObject({ kind: z.literal('failed'), message: z.string(), command: z.string() }),
   z.strictObject({ kind: z.literal('left over'), leftovers: z.array(leftoverSchema).min(1) }),
 ]);
@@ -129,6 +181,9 @@ const suiteRecordSchema = z.strictObject({
   memory: measured(memorySchema),
   clock: measured(clockSchema),
   crashes: measured(z.array(crashSchema)),
+  fault: faultSchema.optional(),
+  /** Of every service's log, when the suite didn't pass or something befell a service. */
+  lastLines: z.array(lastLinesSchema),
   destruction: destructionSchema,
   /** What went wrong beside the outcome: evidence or a cleanup that couldn't be had. */
   problems: z.array(z.string()),
@@ -187,6 +242,8 @@ export const runRecordSchema = z.strictObject({
     memoryMb,
     node: z.string(),
   }),
+  /** The runner's own process, whatever it started apart. */
+  runner: z.strictObject({ peakRssMb: memoryMb }),
   suites: z.array(suiteRecordSchema).min(1),
   verdict: verdictSchema,
 });

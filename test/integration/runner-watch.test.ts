@@ -10,6 +10,7 @@ import { waitUntil } from '../../engine/wait.js';
 import { imageReference } from '../../images/manifest.js';
 import { dockerEngine, type ContainerEngine } from '../../runners/docker.js';
 import type { EventWatch } from '../../runners/event-watch.js';
+import { findExhaustions } from '../../runners/exhaustion.js';
 import { findCrashes } from '../../runners/oom.js';
 import type { Crash } from '../../runners/report/record.js';
 import { silentProgress } from '../helpers/progress.js';
@@ -58,10 +59,12 @@ async function crashesOf(
     (done) => done,
     { what: `the end of: ${script}`, deadlineMs: 60_000, intervalMs: 100 },
   );
-  const states = (await engine.reports(scope)).map(({ state }) => state);
+  const reports = await engine.reports(scope);
   const { events, brokenOff } = watch.stop();
   expect(brokenOff).toBeUndefined();
-  return findCrashes(events, states, ['redis']);
+  const states = reports.map(({ state }) => state);
+  const exhaustions = findExhaustions(reports.map(({ log }) => ({ service: 'redis', log })));
+  return findCrashes({ events, states, exhaustions }, ['redis']);
 }
 
 const hasEnded = async (container: Docker.Container): Promise<boolean> =>
@@ -163,14 +166,16 @@ test('a container that lives is no crash', async () => {
 
 test('memory is sampled while it grows, on disk as it comes', async () => {
   const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'memory.jsonl');
+  const events = await engine.watchEvents(scope);
   const container = await start(`head -c 20m /dev/zero | tail | { sleep 1000; }`);
-  const watch = engine.sampleMemory(
+  const watch = await engine.sampleMemory(
     [{ service: 'redis', containerId: container.id, limitMb: memoryMb }],
     file,
+    events,
   );
   const peakOnDisk = async (): Promise<number> => {
     const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').slice(0, -1);
-    return Math.max(0, ...lines.map((line) => (JSON.parse(line) as { usedMb: number }).usedMb));
+    return Math.max(0, ...lines.map((line) => (JSON.parse(line) as { usedMb?: number }).usedMb ?? 0));
   };
   await waitUntil(peakOnDisk, (peakMb) => peakMb > 15, {
     what: 'memory',
@@ -178,6 +183,7 @@ test('memory is sampled while it grows, on disk as it comes', async () => {
     intervalMs: 200,
   });
   const { memory, clock } = await watch.stop();
+  events.stop();
   if (!memory.measured) throw new Error(memory.reason);
   expect(memory.value.gaps).toEqual([]);
   expect(memory.value.services.redis?.limitMb).toBe(memoryMb);

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
-import { parseStats, sampleMemory, type Clocks, type MemoryWatch } from '../../runners/memory.js';
+import type { EventWatch } from '../../runners/event-watch.js';
+import { parseStats, sampleMemory, type Clocks } from '../../runners/memory.js';
 import type { Watched } from '../../runners/memory-summary.js';
 import { fakeDaemon } from './support/fake-daemon.js';
+import { fakeWatch } from './support/fakes.js';
 
 const mb = 1024 * 1024;
 const read = '2026-01-02T03:04:05.123456789Z';
@@ -66,13 +68,15 @@ interface Source {
   redis?: Behaviour;
   auth?: Behaviour;
   clocks?: Clocks;
+  /** What happens to a container, told when the sampling begins. */
+  events?: Pick<EventWatch, 'onEvent'>;
   /** Answers a single look, for which nothing is streamed. */
   look?: () => string;
 }
 
 /** Samples two services until each of those that go on has sent some lines, then does something to the file. */
 async function sampled(
-  { redis = well, auth = well, clocks, look = statsLine }: Source,
+  { redis = well, auth = well, clocks, events = fakeWatch(), look = statsLine }: Source,
   harm: (file: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Watched> {
   const behaviours = { redis, auth };
@@ -80,6 +84,10 @@ async function sampled(
   const going = new Set<string>(['redis', 'auth']);
   const docker = await fakeDaemon(({ url = '' }, response) => {
     const service = url.includes('/redis-id/') ? 'redis' : 'auth';
+    if (url.endsWith('/json')) {
+      response.end('{"State":{"Pid":0}}'); // On another machine.
+      return;
+    }
     if (url.includes('stream=false')) {
       response.end(look());
       return;
@@ -102,7 +110,7 @@ async function sampled(
     containerId: `${service}-id`,
     limitMb: 96,
   }));
-  const watch: MemoryWatch = sampleMemory(docker, containers, file, clocks);
+  const watch = await sampleMemory(docker, containers, file, events, clocks);
   await waitUntil(
     () => Promise.resolve([...going].every((service) => sent[service as 'redis' | 'auth'] > 5)),
     (enough) => enough,
@@ -162,7 +170,7 @@ describe('sampling', () => {
   test.each([
     ['cut short', (file: string) => truncate(file, 50), 'memory.jsonl: line 1 is damaged'],
     ['gone', (file: string) => rm(file), 'memory.jsonl'],
-    ['overwritten', (file: string) => writeFile(file, ''), 'were taken'],
+    ['overwritten', (file: string) => writeFile(file, ''), 'were written'],
   ])('is not measured when its file is %s', async (_, harm, reason) => {
     const { memory, clock } = await sampled({}, harm);
     expect(memory).toEqual({ measured: false, reason: expect.stringContaining(reason) });
@@ -173,7 +181,8 @@ describe('sampling', () => {
     const docker = await fakeDaemon((_, response) => response.end(statsLine()));
     const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'nonesuch', 'memory.jsonl');
     const container = { service: 'redis', containerId: 'redis-id', limitMb: 96 } as const;
-    const { memory } = await sampleMemory(docker, [container], file).stop();
+    const watch = await sampleMemory(docker, [container], file, fakeWatch());
+    const { memory } = await watch.stop();
     expect(existsSync(file)).toBe(false);
     expect(memory).toEqual({
       measured: false,

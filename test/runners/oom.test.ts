@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { endsSuite, findCrashes, type ContainerEvent, type ContainerState } from '../../runners/oom.js';
+import {
+  endsSuite,
+  findCrashes,
+  type ContainerEvent,
+  type ContainerState,
+  type Traces,
+} from '../../runners/oom.js';
+import type { Crash, Memory } from '../../runners/report/record.js';
 
 const running = (service: string): ContainerState => ({
   service,
@@ -12,16 +19,20 @@ const oom: ContainerEvent = { service: 'backend', action: 'oom', atMs };
 const die = (exitCode: number): ContainerEvent => ({ service: 'backend', action: 'die', exitCode, atMs });
 const kill: ContainerEvent = { service: 'backend', action: 'kill', signal: '9', atMs };
 const at = '2026-01-01T00:00:00.000Z';
-const expected = ['backend', 'redis'];
+const crashesOf = (
+  events: ContainerEvent[],
+  states: ContainerState[],
+  traces: Partial<Traces> = {},
+): Crash[] => findCrashes({ events, states, exhaustions: [], ...traces }, ['backend', 'redis']);
 
 describe('crashes', () => {
   test('are none while everything runs', () => {
-    expect(findCrashes([], [running('backend'), running('redis')], expected)).toEqual([]);
+    expect(crashesOf([], [running('backend'), running('redis')])).toEqual([]);
   });
 
   test('know an OOM kill of the main process', () => {
     const dead = { service: 'backend', running: false, oomKilled: true, exitCode: 137 };
-    expect(findCrashes([oom, die(137)], [dead, running('redis')], expected)).toEqual([
+    expect(crashesOf([oom, die(137)], [dead, running('redis')])).toEqual([
       {
         service: 'backend',
         kind: 'oom',
@@ -33,40 +44,38 @@ describe('crashes', () => {
   });
 
   test('know an OOM kill of a child, although the container runs on', () => {
-    expect(findCrashes([oom], [running('backend'), running('redis')], expected)).toEqual([
+    expect(crashesOf([oom], [running('backend'), running('redis')])).toEqual([
       { service: 'backend', kind: 'oom', at, evidence: 'the engine reported an OOM kill in it' },
     ]);
   });
 
   test('know an OOM kill from the state alone', () => {
     const dead = { service: 'backend', running: false, oomKilled: true, exitCode: 137 };
-    expect(findCrashes([], [dead, running('redis')], expected)).toMatchObject([
-      { kind: 'oom', exitCode: 137 },
-    ]);
+    expect(crashesOf([], [dead, running('redis')])).toMatchObject([{ kind: 'oom', exitCode: 137 }]);
   });
 
   test('call exit code 137 without an OOM kill an exit', () => {
     const dead = { service: 'backend', running: false, oomKilled: false, exitCode: 137 };
-    expect(findCrashes([die(137)], [dead, running('redis')], expected)).toEqual([
+    expect(crashesOf([die(137)], [dead, running('redis')])).toEqual([
       { service: 'backend', kind: 'exit', exitCode: 137, at, evidence: 'it ended with exit code 137' },
     ]);
   });
 
   test('count an end with exit code 0, and one that was followed by a new start', () => {
-    expect(findCrashes([die(0)], [running('backend'), running('redis')], expected)).toMatchObject([
+    expect(crashesOf([die(0)], [running('backend'), running('redis')])).toMatchObject([
       { service: 'backend', kind: 'exit', exitCode: 0 },
     ]);
   });
 
   test('know a container that is no longer there', () => {
-    expect(findCrashes([], [running('backend')], expected)).toEqual([
+    expect(crashesOf([], [running('backend')])).toEqual([
       { service: 'redis', kind: 'gone', evidence: 'its container is no longer there' },
     ]);
   });
 
   test('tell an end by a signal through the engine from an end of its own', () => {
     const dead = { service: 'backend', running: false, oomKilled: false, exitCode: 137 };
-    expect(findCrashes([kill, die(137)], [dead, running('redis')], expected)).toEqual([
+    expect(crashesOf([kill, die(137)], [dead, running('redis')])).toEqual([
       {
         service: 'backend',
         kind: 'killed',
@@ -78,7 +87,7 @@ describe('crashes', () => {
   });
 
   test('do not count a signal that a service survives', () => {
-    expect(findCrashes([kill], [running('backend'), running('redis')], expected)).toEqual([]);
+    expect(crashesOf([kill], [running('backend'), running('redis')])).toEqual([]);
   });
 
   test.each([
@@ -87,15 +96,119 @@ describe('crashes', () => {
     ['cut off', 'cut off', 'it was taken off its network'],
   ] as const)('know a service that lives on after "%s"', (action, kind, evidence) => {
     const event: ContainerEvent = { service: 'redis', action, atMs };
-    expect(findCrashes([event, event], [running('backend'), running('redis')], expected)).toEqual([
+    expect(crashesOf([event, event], [running('backend'), running('redis')])).toEqual([
       { service: 'redis', kind, at, evidence },
     ]);
   });
 
   test('name everything that befell one service', () => {
     const paused: ContainerEvent = { service: 'backend', action: 'pause', atMs };
-    const kinds = findCrashes([paused, die(1)], [running('redis')], expected).map(({ kind }) => kind);
+    const kinds = crashesOf([paused, die(1)], [running('redis')]).map(({ kind }) => kind);
     expect(kinds.toSorted()).toEqual(['exit', 'paused']);
+  });
+});
+
+describe('memory that ran out', () => {
+  const dead = (exitCode: number): ContainerState => ({
+    service: 'backend',
+    running: false,
+    oomKilled: false,
+    exitCode,
+  });
+  const redis = running('redis');
+  const counted = (counts: object, host?: Memory['host']): { memory: Memory } => ({
+    memory: {
+      sampleCount: 9,
+      peakMb: 90,
+      gaps: [],
+      services: { backend: { limitMb: 512, peakMb: 80, kernelPeakMb: 511, ...counts } },
+      ...(host === undefined ? {} : { host }),
+    },
+  });
+  const kinds = (crashes: Crash[]): string[] => crashes.map(({ service, kind }) => `${service} ${kind}`);
+  const exhausted: Crash = { service: 'backend', kind: 'exhausted', at, evidence: "V8's heap limit was met" };
+
+  test('comes with the limit, the sampled peak and the peak of the kernel', () => {
+    const [crash] = crashesOf([oom, die(137)], [dead(137), redis], counted({}));
+    expect(crash?.memory).toEqual({ limitMb: 512, peakMb: 80, kernelPeakMb: 511 });
+  });
+
+  test('is known by the count of the kernel when the engine missed it', () => {
+    const traces = counted({ oomKills: 2, limitHits: 30 });
+    expect(crashesOf([], [running('backend'), redis], traces)).toMatchObject([
+      { service: 'backend', kind: 'oom', evidence: 'the kernel counts 2 OOM kills in it' },
+    ]);
+  });
+
+  test('was not in a container in which the kernel killed nobody', () => {
+    const traces = counted({ oomKills: 0, limitHits: 0 });
+    expect(crashesOf([oom], [running('backend'), redis], traces)).toEqual([]);
+  });
+
+  test('was in one that died before the kernel could be asked again', () => {
+    const traces = counted({ oomKills: 0, limitHits: 0 });
+    expect(kinds(crashesOf([oom, die(137)], [dead(137), redis], traces))).toEqual(['backend oom']);
+  });
+
+  test('is the memory of the host when the container never met its own limit', () => {
+    const traces = counted({ oomKills: 1, limitHits: 0 });
+    expect(crashesOf([oom], [running('backend'), redis], traces)).toMatchObject([
+      {
+        kind: 'host oom',
+        evidence: 'the kernel counts 1 OOM kill in it, and that it never met its own limit',
+      },
+    ]);
+  });
+
+  const emptyHost = { totalMb: 24_000, leastAvailableMb: 200, oomKills: 3 };
+
+  test('is the memory of the host when a kill that nobody sent falls into a time when it had none', () => {
+    const traces = counted({ oomKills: 0, limitHits: 0 }, emptyHost);
+    expect(crashesOf([die(137)], [dead(137), redis], traces)).toMatchObject([
+      {
+        kind: 'host oom',
+        exitCode: 137,
+        evidence:
+          'it ended with exit code 137, while the host had 200 of its 24000 MiB left ' +
+          'and the kernel killed 3 processes on it for want of memory',
+      },
+    ]);
+  });
+
+  test.each([
+    ['sent through the engine', [kill, die(137)], emptyHost, 'backend killed'],
+    ['on a host with memory left', [die(137)], { ...emptyHost, leastAvailableMb: 9_000 }, 'backend exit'],
+    ['on a host whose kernel killed nobody', [die(137)], { ...emptyHost, oomKills: 0 }, 'backend exit'],
+    ['on a host that nobody looked at', [die(137)], undefined, 'backend exit'],
+    ['that was none', [die(1)], emptyHost, 'backend exit'],
+  ])('is not guessed from a kill %s', (_, events, host, kind) => {
+    expect(kinds(crashesOf(events, [dead(137), redis], counted({}, host)))).toEqual([kind]);
+  });
+
+  test.each([134, 139])('is that of a process when its own limit ended it with exit code %i', (exitCode) => {
+    const traces = { exhaustions: [exhausted] };
+    expect(crashesOf([die(exitCode)], [dead(exitCode), redis], traces)).toEqual([
+      {
+        service: 'backend',
+        kind: 'exhausted',
+        exitCode,
+        at,
+        evidence: `V8's heap limit was met; it ended with exit code ${String(exitCode)}`,
+      },
+    ]);
+  });
+
+  test('is that of a process although the service runs on', () => {
+    expect(crashesOf([], [running('backend'), redis], { exhaustions: [exhausted] })).toEqual([exhausted]);
+  });
+
+  test.each([
+    ['by itself', [die(1)], 1, 'backend exit'],
+    ['by the engine', [kill, die(137)], 137, 'backend killed'],
+    ['by the kernel', [oom, die(137)], 137, 'backend oom'],
+  ])('is named beside an end of another cause: %s', (_, events, exitCode, kind) => {
+    const crashes = crashesOf(events, [dead(exitCode), redis], { exhaustions: [exhausted] });
+    expect(kinds(crashes)).toEqual([kind, 'backend exhausted']);
   });
 });
 

@@ -7,6 +7,7 @@ import type { Outputs } from '../../../components/outputs.js';
 import type { ContainerEngine, ContainerReport } from '../../../runners/docker.js';
 import type { EventWatch } from '../../../runners/event-watch.js';
 import type { ContainerEvent } from '../../../runners/oom.js';
+import type { LeaseBook } from '../../../runners/lease-book.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { SuiteRecord } from '../../../runners/report/record.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
@@ -35,6 +36,7 @@ export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
     suites: suites.map(suiteNamed),
     notChosen: [],
     keepOnFailure: false,
+    ttlMinutes: 240,
     users: 10,
     ...changes,
   };
@@ -98,6 +100,24 @@ export const failedRun: SuiteRun = {
 /** The calls that were made, in order, as `up chat`. */
 export type Calls = string[];
 
+export const keptUntil = '2026-01-01T04:00:00Z';
+
+export function fakeLeases(calls: Calls = []): LeaseBook {
+  const suites = new Map<string, string>();
+  return {
+    take(stack, suite) {
+      suites.set(stack, suite);
+      calls.push(`lease ${suite}`);
+      return Promise.resolve();
+    },
+    keep: () => Promise.resolve(keptUntil),
+    giveBack(stack) {
+      calls.push(`no lease ${suites.get(stack) ?? ''}`);
+      return Promise.resolve();
+    },
+  };
+}
+
 export function fakeStacks(
   calls: Calls,
   changes: Partial<Stack> = {},
@@ -154,7 +174,13 @@ export function fakeWatch(
   events: ContainerEvent[] = [],
   fault: AbortSignal = new AbortController().signal,
 ): EventWatch {
-  return { fault, stop: () => ({ events, seen: [...serviceNames] }) };
+  return {
+    fault,
+    onEvent(listener) {
+      for (const event of events) listener(event);
+    },
+    stop: () => ({ events, seen: [...serviceNames] }),
+  };
 }
 
 export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEngine {
@@ -169,9 +195,12 @@ export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEng
         memoryMb: 24_000,
       }),
     watchEvents: () => Promise.resolve(fakeWatch()),
-    sampleMemory: () => ({ stop: () => Promise.resolve({ memory: wellMeasured, clock: oneClock }) }),
+    sampleMemory: () =>
+      Promise.resolve({ stop: () => Promise.resolve({ memory: wellMeasured, clock: oneClock }) }),
     reports: () => Promise.resolve(serviceNames.map(reportOf)),
     leftovers: () => Promise.resolve([]),
+    everything: () => Promise.resolve([]),
+    remove: () => Promise.resolve(),
     ...changes,
   };
 }

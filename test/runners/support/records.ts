@@ -42,6 +42,7 @@ export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
     },
     clock: { measured: true, value: { engineAheadMs: -1.4, setByMs: 0 } },
     crashes: { measured: true, value: [] },
+    lastLines: [],
     destruction: { kind: 'destroyed' },
     problems: [],
     folder: 'chat',
@@ -64,7 +65,7 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
     },
   };
   const record = {
-    version: 1 as const,
+    version: 2 as const,
     runId: 'tabc123xyz',
     startedAt: '2026-01-02T03:04:05.000Z',
     endedAt: '2026-01-02T03:05:05.000Z',
@@ -80,6 +81,7 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
       memoryMb: 24_000,
       node: '20.20.2',
     },
+    runner: { peakRssMb: 120 },
     ...known,
     ...changes,
   };

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** What the kernel counts of a container's memory. It goes with the container. */
+interface Counters {
+  /** Page cache included. */
+  kernelPeakMb?: number;
+  limitHits: number;
+  oomKills: number;
+}
+
+/** Text of a file of the kernel's; undefined where there is none, or none any more. */
+export type ReadKernelFile = (file: string) => string | undefined;
+
+/** A container's counters, for as long as it lives. */
+export type Cgroup = () => Counters | undefined;
+
+const bytesPerMb = 1024 * 1024;
+
+/** These files are made when they are read and wait for no disk. */
+export const readKernelFile: ReadKernelFile = (file) => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * @param pid the container's main process as the engine numbers it: on another machine than ours that number is
+ *   another process, whose path lacks the container's id.
+ * @returns undefined when the container isn't on this machine, or the kernel doesn't show it to us.
+ */
+export function cgroupOf(
+  { containerId, pid }: { containerId: string; pid: number },
+  read: ReadKernelFile = readKernelFile,
+): Cgroup | undefined {
+  const place = placeOf(read(`/proc/${String(pid)}/cgroup`) ?? '', containerId);
+  if (place === undefined) return undefined;
+  const { version, folder } = place;
+  const file = (name: string): string => read(path.join(folder, name)) ?? '';
+  const cgroup = (): Counters | undefined =>
+    version === 1
+      ? countersOf1(file('memory.max_usage_in_bytes'), file('memory.failcnt'), file('memory.oom_control'))
+      : countersOf2(file('memory.peak'), file('memory.events'));
+  return cgroup() === undefined ? undefined : cgroup;
+}
+
+/** @param lines of `/proc/<pid>/cgroup`: `4:memory:/docker/<id>` in version 1, `0::/docker/<id>` in version 2. */
+function placeOf(lines: string, containerId: string): { version: 1 | 2; folder: string } | undefined {
+  const groups = lines.split('\n').map((line) => {
+    const [, controllers = '', ...where] = line.split(':');
+    return { controllers: controllers.split(','), where: where.join(':') };
+  });
+  const own = groups.find(({ controllers }) => controllers.includes('memory'));
+  const place = own ?? groups.find(({ controllers }) => controllers[0] === '');
+  // The process may live in a group inside the container's.
+  const [, folder] = new RegExp(`^(.*${containerId}[^/]*)`).exec(place?.where ?? '') ?? [];
+  if (folder === undefined) return undefined;
+  return own === undefined
+    ? { version: 2, folder: path.join('/sys/fs/cgroup', folder) }
+    : { version: 1, folder: path.join('/sys/fs/cgroup/memory', folder) };
+}
+
+function countersOf1(maxUsage: string, failcnt: string, oomControl: string): Counters | undefined {
+  return countersFrom(maxUsage, Number(failcnt.trim() || Number.NaN), valueOf(oomControl, 'oom_kill'));
+}
+
+function countersOf2(peak: string, events: string): Counters | undefined {
+  return countersFrom(peak, valueOf(events, 'max'), valueOf(events, 'oom_kill'));
+}
+
+function countersFrom(peak: string, limitHits: number, oomKills: number): Counters | undefined {
+  if (!Number.isInteger(limitHits) || !Number.isInteger(oomKills)) return undefined;
+  const kernelPeakMb = Number(peak.trim()) / bytesPerMb;
+  // Kernels before 5.19 have no peak in version 2.
+  return { ...(kernelPeakMb > 0 ? { kernelPeakMb } : {}), limitHits, oomKills };
+}
+
+/** From lines like `oom_kill 3`. */
+const valueOf = (text: string, key: string): number =>
+  Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+
+interface HostMemory {
+  totalMb: number;
+  availableMb: number;
+  /** Since the machine started. */
+  oomKills: number;
+}
+
+/** This machine's; undefined where the kernel has no such files. */
+export function readHostMemory(read: ReadKernelFile = readKernelFile): HostMemory | undefined {
+  const memory = read('/proc/meminfo') ?? '';
+  const mb = (key: string): number =>
+    Number(new RegExp(`^${key}: +(\\d+) kB$`, 'm').exec(memory)?.[1]) / 1024;
+  const host = {
+    totalMb: mb('MemTotal'),
+    availableMb: mb('MemAvailable'),
+    oomKills: valueOf(read('/proc/vmstat') ?? '', 'oom_kill'),
+  };
+  return Object.values(host).every(Number.isFinite) ? host : undefined;
+}

@@ -1,0 +1,60 @@
+import type { ServiceLog } from './faults.js';
+import type { Crash } from './report/record.js';
+
+/** A limit that a program sets itself, below its container's: the kernel kills nobody there. */
+interface Rule {
+  limit: string;
+  /** A line that says so, whoever's log has it. */
+  line: RegExp;
+  /** Whose limit it is, when the one who says it is its client; else its own. */
+  of?: string;
+}
+
+const rules: readonly Rule[] = [
+  { limit: "V8's heap limit", line: /\b(?:JavaScript heap out of memory|Reached heap limit)\b/ },
+  {
+    limit: "Redis's maxmemory",
+    line: /\bOOM command not allowed when used memory > 'maxmemory'/,
+    of: 'redis',
+  },
+  {
+    limit: "ClickHouse's memory limit",
+    line: /\bMemory limit \([^)]*\) exceeded: would use /,
+    of: 'clickhouse',
+  },
+  { limit: "PostgreSQL's memory", line: /\b(?:ERROR|FATAL): +out of memory\b/, of: 'postgres' },
+];
+
+const longestEvidence = 500;
+
+/** The services that met a limit of their own, each limit once, by the first line that says so. */
+export function findExhaustions(logs: readonly ServiceLog[]): Crash[] {
+  return rules.flatMap((rule) => {
+    const found = new Map<string, Crash>();
+    for (const { service: speaker, log } of logs) {
+      const service = rule.of ?? speaker;
+      const crash = found.has(service) ? undefined : exhaustionOf(rule, service, speaker, log);
+      if (crash !== undefined) found.set(service, crash);
+    }
+    return [...found.values()];
+  });
+}
+
+function exhaustionOf(
+  { limit, line }: Rule,
+  service: string,
+  speaker: string,
+  log: string,
+): Crash | undefined {
+  const said = log.split('\n').find((text) => line.test(text));
+  if (said === undefined) return undefined;
+  const [time = '', ...words] = said.split(' ');
+  const atMs = Date.parse(time);
+  const whose = speaker === service ? 'its log' : `the log of ${speaker}`;
+  return {
+    service,
+    kind: 'exhausted',
+    ...(Number.isNaN(atMs) ? {} : { at: new Date(atMs).toISOString() }),
+    evidence: `${limit} was met, ${whose} says: ${words.join(' ').slice(0, longestEvidence)}`,
+  };
+}

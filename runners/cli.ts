@@ -5,6 +5,7 @@ import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
 import { messageOf } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { collectGarbage } from './gc.js';
 import { rehearse } from './rehearsal.js';
 import { terminalReport } from './report/terminal.js';
 import { bringUp, type UpChoices } from './standing.js';
@@ -110,6 +111,14 @@ program
     if ((stack === undefined) === (branch === undefined)) command.error('give either --stack or --branch');
     const choice = stack === undefined ? { branch: branch ?? '' } : { stack };
     process.exitCode = await takeDown(choice, checkout, terminalProgress());
+  });
+
+program
+  .command('gc')
+  .description('destroy what dead runners left, and what has outlived its time to live')
+  .option('--dry-run', 'only say what would be destroyed', false)
+  .action(async ({ dryRun }: { dryRun: boolean }) => {
+    process.exitCode = await collectGarbage(dryRun, checkout, terminalProgress());
   });
 
 function exitCodeHelp(): string {

@@ -23,6 +23,10 @@ export interface ContainerReport {
   log: string;
 }
 
+export interface Labelled extends Leftover {
+  labels: Readonly<Record<string, string>>;
+}
+
 /** What the runner needs of the Docker Engine, Pulumi's work apart. */
 export interface ContainerEngine {
   host(): Promise<Omit<RunRecord['host'], 'node'>>;
@@ -30,6 +34,10 @@ export interface ContainerEngine {
   sampleMemory(containers: readonly SampledContainer[], file: string): MemoryWatch;
   reports(scope: Scope): Promise<ContainerReport[]>;
   leftovers(scope: Scope): Promise<Leftover[]>;
+  /** Everything that carries this project's label of a run, whoever made it. */
+  everything(): Promise<Labelled[]>;
+  /** Removes what `leftovers` found, in its order, containers by force. What is gone already is fine. */
+  remove(leftovers: readonly Leftover[]): Promise<void>;
 }
 
 const infoSchema = z.object({
@@ -65,6 +73,10 @@ export function dockerEngine(docker: Docker): ContainerEngine {
     sampleMemory: (containers, file) => sampleMemory(docker, containers, file),
     reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
+    everything: () => answered('lists by label', labelled(docker, [labelKeys.run])),
+    async remove(leftovers) {
+      for (const leftover of leftovers) await answered('removal', removeOne(docker, leftover));
+    },
   };
 }
 
@@ -74,18 +86,40 @@ const labelFilter = ({ runId, suite }: Scope): string[] => [
 ];
 
 async function leftoversOf(docker: Docker, scope: Scope): Promise<Leftover[]> {
-  const filters = { label: labelFilter(scope) };
+  const found = await labelled(docker, labelFilter(scope));
+  return found.map(({ kind, name }) => ({ kind, name }));
+}
+
+/** Containers first: they hold volumes and networks. */
+async function labelled(docker: Docker, label: string[]): Promise<Labelled[]> {
+  const filters = { label };
   const [containers, volumes, networks] = await Promise.all([
     docker.listContainers({ all: true, filters }),
     docker.listVolumes({ filters }),
     docker.listNetworks({ filters }),
   ]);
   return [
-    ...containers.map(({ Id, Names }) => ({ kind: 'container' as const, name: Names[0]?.slice(1) ?? Id })),
-    ...volumes.Volumes.map(({ Name }) => ({ kind: 'volume' as const, name: Name })),
-    ...networks.map(({ Name }) => ({ kind: 'network' as const, name: Name })),
+    ...containers.map(({ Id, Names, Labels }) => ({
+      kind: 'container' as const,
+      name: Names[0]?.slice(1) ?? Id,
+      labels: Labels,
+    })),
+    ...volumes.Volumes.map(({ Name, Labels }) => ({ kind: 'volume' as const, name: Name, labels: Labels })),
+    ...networks.map(({ Name, Labels }) => ({ kind: 'network' as const, name: Name, labels: Labels ?? {} })),
   ];
 }
+
+async function removeOne(docker: Docker, { kind, name }: Leftover): Promise<void> {
+  try {
+    if (kind === 'container') await docker.getContainer(name).remove({ force: true, v: true });
+    else if (kind === 'volume') await docker.getVolume(name).remove();
+    else await docker.getNetwork(name).remove();
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== notFound) throw error;
+  }
+}
+
+const notFound = 404;
 
 async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[]> {
   const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });

@@ -36,6 +36,8 @@ export interface Plan {
   /** Names of the suites that a full run has besides. */
   notChosen: string[];
   keepOnFailure: boolean;
+  /** Of each environment, from its start. */
+  ttlMinutes: number;
   users: number;
 }
 
@@ -73,6 +75,7 @@ export async function makePlan(
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
     keepOnFailure: choices.keepOnFailure,
+    ttlMinutes: config.ttlMinutes,
     users: choices.users,
   };
 }

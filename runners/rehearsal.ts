@@ -1,11 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
+import { destroyDeadRunnersStacks } from './gc.js';
 import { listenForInterruption } from './interruption.js';
+import { startJanitor } from './janitor.js';
+import { leaseBook } from './lease-book.js';
 import { makePlan, type Choices } from './plan.js';
 import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
@@ -15,12 +18,13 @@ import { run } from './run.js';
 import { withOwnEncryption } from './secrets.js';
 import { pulumiStacks } from './stack.js';
 import { commandRunner } from './suite-runner.js';
+import { markOf } from './take-over.js';
 
 export interface Rehearsal {
   record: RunRecord;
   /** Holds `record.json`, `junit.xml`, `summary.md` and a folder per suite. */
   folder: string;
-  /** Somebody interrupted twice: a destroy may still be under way, and is not waited for. */
+  /** Somebody interrupted twice: the janitor destroys what is up as soon as this process has ended. */
   abandoned: boolean;
   /** Why the reports aren't in the folder, if they aren't. */
   unreported?: string;
@@ -36,36 +40,66 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   });
   const engine = await setUp({ progress });
   const interruption = listenForInterruption(() => {
-    progress.note('Interrupted: destroying what is up. Interrupt again to stop waiting for it.');
+    progress.note('Interrupted: destroying what is up. Interrupt again to leave that to the janitor.');
   });
+  const { runId, folder } = plan;
   let compiled: Promise<string> | undefined;
-  const program = (): Promise<string> => (compiled ??= compileProgram(checkout, plan.folder));
+  const program = (): Promise<string> => (compiled ??= compileProgram(checkout, folder));
   // The loader that the sources need is in NODE_OPTIONS; the compiled program does without.
-  const env = { ...process.env, ...engine.env, NODE_OPTIONS: process.env['NODE_OPTIONS'] };
-  const dependencies = {
-    stacks: pulumiStacks(engine.pulumi, env, checkout, program),
-    engine: dockerEngine(connectDocker(engine.dockerHost)),
-    suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']),
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    ...engine.env,
+    ...markOf(runId),
+    NODE_OPTIONS: process.env['NODE_OPTIONS'],
   };
-  const settings = await withOwnEncryption(plan.settings, engine.pulumi, env);
-  const record = runRecordSchema.parse(
-    await run({ ...plan, settings }, dependencies, interruption, progress),
+  const { pulumi, dockerHost } = engine;
+  const dependencies = {
+    leases: leaseBook({
+      runId,
+      memoryMb: plan.environment.memoryMb,
+      ttlMinutes: plan.ttlMinutes,
+      dockerHost,
+      env,
+    }),
+    stacks: pulumiStacks(pulumi, env, checkout, program),
+    engine: dockerEngine(connectDocker(dockerHost)),
+    suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId)),
+  };
+  await destroyDeadRunnersStacks({ environment: engine, engine: dependencies.engine, checkout, progress });
+  const settings = await withOwnEncryption(plan.settings, pulumi, env);
+  await mkdir(folder, { recursive: true });
+  const janitor = startJanitor(
+    { runId, checkout, dockerHost, pulumi, folder },
+    { ...process.env, ...engine.env },
   );
-  const unreported = await writeReports(record, plan.folder).then(
-    () => undefined,
-    (error: unknown) => `The reports can't be written: ${messageOf(error)}`,
-  );
+  let unreported: string | undefined;
+  const record = await run({ ...plan, settings }, dependencies, interruption, progress, async (known) => {
+    unreported = await writeReports(runRecordSchema.parse(known), folder).then(
+      () => undefined,
+      (error: unknown) => `The reports can't be written: ${messageOf(error)}`,
+    );
+  });
+  const left = record.suites.some(({ destruction: { kind } }) => kind === 'failed' || kind === 'left over');
+  if (!left) janitor.dismiss();
   interruption.end();
   return {
     record,
-    folder: plan.folder,
+    folder,
     abandoned: interruption.abandon.aborted,
     ...(unreported === undefined ? {} : { unreported }),
   };
 }
 
 async function writeReports(record: RunRecord, folder: string): Promise<void> {
-  await writeFile(path.join(folder, 'record.json'), `${JSON.stringify(record, undefined, 2)}\n`);
-  await writeFile(path.join(folder, 'junit.xml'), junitReport(record));
-  await writeFile(path.join(folder, 'summary.md'), markdownSummary(record));
+  const reports = {
+    'record.json': `${JSON.stringify(record, undefined, 2)}\n`,
+    'junit.xml': junitReport(record),
+    'summary.md': markdownSummary(record),
+  };
+  for (const [name, text] of Object.entries(reports)) {
+    const draft = path.join(folder, `${name}.draft`);
+    await writeFile(draft, text);
+    // A runner that is killed leaves the whole of the last report, not a part of a newer one.
+    await rename(draft, path.join(folder, name));
+  }
 }

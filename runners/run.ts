@@ -10,8 +10,12 @@ import { stackName } from './names.js';
 import type { Suite } from './suites.js';
 import { judgeRun } from './verdict.js';
 
+/** Keeps what is known of a run so far: it has to be on disk before the runner can die. */
+export type SaveRecord = (record: RunRecord) => Promise<void>;
+
 /**
- * Runs the plan's suites one after the other, each in an environment of its own.
+ * Runs the plan's suites one after the other, each in an environment of its own. The record is saved before the
+ * first suite and after each, with those that haven't ended as not run.
  * @throws ConfigError when the host is too small, and whatever the engine says when it can't be reached:
  *   nothing was started then. What goes wrong later is in the record.
  */
@@ -20,6 +24,7 @@ export async function run(
   dependencies: Dependencies,
   interruption: Interruption,
   progress: Progress,
+  save: SaveRecord,
 ): Promise<RunRecord> {
   const startedAt = new Date().toISOString();
   const host = await dependencies.engine.host();
@@ -28,8 +33,17 @@ export async function run(
   await mkdir(plan.folder, { recursive: true });
 
   const suites: SuiteRecord[] = [];
+  const recordSoFar = (): RunRecord => {
+    const missing = plan.suites.slice(suites.length);
+    const notYet = missing.map((suite) => notRun(suite, plan, 'the runner ended before this suite did'));
+    return recordOf(plan, host, [...suites, ...notYet], {
+      startedAt,
+      interrupted: interruption.stop.aborted,
+    });
+  };
   let cannotGoOn: string | undefined;
   for (const suite of plan.suites) {
+    await save(recordSoFar());
     if (interruption.stop.aborted) cannotGoOn = 'the run was interrupted';
     if (cannotGoOn !== undefined) {
       suites.push(notRun(suite, plan, cannotGoOn));
@@ -44,7 +58,17 @@ export async function run(
       );
     }
   }
+  const record = recordSoFar();
+  await save(record);
+  return record;
+}
 
+function recordOf(
+  plan: Plan,
+  host: Omit<RunRecord['host'], 'node'>,
+  suites: SuiteRecord[],
+  times: Pick<RunRecord, 'startedAt' | 'interrupted'>,
+): RunRecord {
   const { environment } = plan;
   const known = {
     users: plan.users,
@@ -62,10 +86,9 @@ export async function run(
   return {
     version: recordVersion,
     runId: plan.runId,
-    startedAt,
+    ...times,
     endedAt: new Date().toISOString(),
     ...plan.labels,
-    interrupted: interruption.stop.aborted,
     host: { ...host, node: process.versions.node },
     ...known,
     verdict: judgeRun(known),

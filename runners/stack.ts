@@ -26,6 +26,14 @@ export interface StandingStackRequest {
   config: Readonly<Record<string, string>>;
 }
 
+export interface AdoptionRequest {
+  name: string;
+  /** Made for it, and keeps the log. */
+  folder: string;
+  /** Whoever holds a lock on the stack is known to be dead: it is broken. */
+  lockIsDead: boolean;
+}
+
 export interface Control {
   timeoutMs: number;
   /** Ends the operation early, in order. */
@@ -44,11 +52,8 @@ export interface StackEngine {
 export interface StandingStacks {
   /** A stack that outlives the command, made when it is missing. */
   open(request: StandingStackRequest): Promise<Stack>;
-  /**
-   * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes.
-   * @param folder is made for it, and keeps the log.
-   */
-  adopt(name: string, folder: string): Promise<Stack>;
+  /** A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. */
+  adopt(request: AdoptionRequest): Promise<Stack>;
   /** Names of this project's stacks in the backend. */
   names(): Promise<string[]>;
   /** Whose a stack is, by its resources; undefined when none of them says so. */
@@ -148,8 +153,9 @@ export function pulumiStacks(
       if (pairs.length > 0) await quick(['config', 'set-all', '--stack', name, ...pairs], project);
       return stackIn(name, project, logFolder);
     },
-    async adopt(name, folder) {
+    async adopt({ name, folder, lockIsDead }) {
       await makeProject(folder, `${checkout}/`);
+      if (lockIsDead) await quick(['cancel', name, '--yes'], folder);
       return stackIn(name, folder, folder);
     },
     async names() {

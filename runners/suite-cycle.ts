@@ -9,6 +9,7 @@ import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
 import { collectEvidence } from './evidence.js';
 import { outcomeOfFault } from './faults.js';
+import type { LeaseBook } from './lease-book.js';
 import type { MemoryWatch } from './memory.js';
 import { stackName } from './names.js';
 import { phasesOf, type Durations, type RunPhase } from './phases.js';
@@ -21,6 +22,7 @@ import { judge, type SuiteRun, type SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
 
 export interface Dependencies {
+  leases: LeaseBook;
   stacks: StackEngine;
   engine: ContainerEngine;
   suites: SuiteRunner;
@@ -99,6 +101,10 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     outcome = outcomeOfFault(live.phase, evidence.crashes.value, evidence.logs) ?? outcome;
   }
   const destruction = await destroy(turn, outcome, context);
+  // What couldn't be destroyed keeps its lease: the janitor finishes it, or the next run, or gc.
+  if (destruction.kind === 'destroyed' || destruction.kind === 'nothing made') {
+    await context.leases.giveBack(turn.stackName);
+  }
   const record: SuiteRecord = {
     name: suite.name,
     category: suite.category,
@@ -132,7 +138,7 @@ const unmeasured = (reason: string): { measured: false; reason: string } => ({ m
 
 async function runSuite(
   { suite, stackName: name, folder, scope, inPhase, live }: Turn,
-  { plan, stacks, engine, suites, interruption }: CycleContext,
+  { plan, leases, stacks, engine, suites, interruption }: CycleContext,
 ): Promise<Outcome> {
   await mkdir(folder, { recursive: true });
   interruption.stop.throwIfAborted();
@@ -143,6 +149,7 @@ async function runSuite(
       [`${configNamespace}:run`]: { id: plan.runId, suite: suite.name, ...plan.labels },
     },
   };
+  await leases.take(name, suite.name);
   const stack = await inPhase('createMs', () => stacks.create({ name, folder, settings }));
   live.stack = stack;
 
@@ -179,14 +186,14 @@ async function runSuite(
 }
 
 async function destroy(
-  { suite, folder, scope, inPhase, live: { stack } }: Turn,
+  { suite, stackName: name, folder, scope, inPhase, live: { stack } }: Turn,
   outcome: Outcome,
-  { plan, engine, interruption }: CycleContext,
+  { plan, leases, engine, interruption }: CycleContext,
 ): Promise<Destruction> {
   if (stack === undefined) return { kind: 'nothing made' };
   const { destroyCommand: command } = stack;
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
-  if (plan.keepOnFailure && failed) return { kind: 'kept', command };
+  if (plan.keepOnFailure && failed) return { kind: 'kept', command, until: await leases.keep(name) };
   try {
     await inPhase('destroyMs', (onLine) =>
       unlessAbandoned(stack.destroy({ timeoutMs: destroyTimeoutMs, onLine }), interruption.abandon),
@@ -199,11 +206,11 @@ async function destroy(
   }
 }
 
-/** The operation goes on in its own process group; only the waiting for it ends. */
+/** Only the waiting for it ends: the janitor takes over as soon as the runner is gone. */
 function unlessAbandoned<T>(operation: Promise<T>, abandon: AbortSignal): Promise<T> {
   const abandoned = new Promise<never>((_, reject) => {
     const giveUp = (): void => {
-      reject(new Error('not waited for, it goes on in the background: interrupted a second time'));
+      reject(new Error('interrupted a second time: the janitor destroys it in the background'));
     };
     if (abandon.aborted) giveUp();
     else abandon.addEventListener('abort', giveUp, { once: true });

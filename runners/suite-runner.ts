@@ -44,8 +44,15 @@ const cutTailMb = 1;
 /** In a suite's folder: what the suite itself writes, so that it can't harm what the runner keeps beside it. */
 export const resultsFolderName = 'results';
 
-/** Runs a suite's command in the checkout. */
-export function commandRunner(checkout: string, chromium: string | undefined): SuiteRunner {
+/**
+ * Runs a suite's command in the checkout.
+ * @param mark for the environment of everything that it starts.
+ */
+export function commandRunner(
+  checkout: string,
+  chromium: string | undefined,
+  mark: Readonly<Record<string, string>> = {},
+): SuiteRunner {
   return {
     async run({ suite, environmentFile, folder, users, signal, onLine }) {
       const logFile = path.join(folder, 'suite.log');
@@ -60,6 +67,7 @@ export function commandRunner(checkout: string, chromium: string | undefined): S
           cwd: checkout,
           env: {
             ...inheritedEnvironment(process.env),
+            ...mark,
             REHEARSAL_SUITE: suite.name,
             REHEARSAL_ENVIRONMENT: environmentFile,
             REHEARSAL_RESULTS: resultsFolder,

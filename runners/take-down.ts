@@ -73,7 +73,7 @@ interface Removal {
 async function destroyOne({ name, stacks, engine, checkout, signal, onLine }: Removal): Promise<void> {
   const labels = await stacks.labelsOf(name);
   const folder = path.join(checkout, '.rehearsal', 'down', name);
-  const stack = await stacks.adopt(name, folder);
+  const stack = await stacks.adopt({ name, folder, lockIsDead: false });
   await stack.destroy({ timeoutMs: destroyTimeoutMs, signal, onLine });
   await rm(folder, { recursive: true });
   if (labels === undefined) return;

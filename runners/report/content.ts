@@ -147,9 +147,8 @@ function destructionTroubles({ destruction, stack }: SuiteRecord): Trouble[] {
       return [];
     case 'kept':
       return [
-        {
-          title: `the environment was kept. Look at it: docker ps --filter label=rehearsal.stack=${stack}`,
-        },
+        { title: `the environment was kept. It stays until ${destruction.until}` },
+        { title: `Look at it: docker ps --filter label=rehearsal.stack=${stack}` },
         { title: `Destroy it: ${destruction.command}` },
       ];
     case 'failed':

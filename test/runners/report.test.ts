@@ -154,7 +154,8 @@ describe('terminal report', () => {
   });
 
   test('tells how to look at what was kept and how to remove what was left', () => {
-    const kept = suiteRecord({ destruction: { kind: 'kept', command: 'npm run pulumi -- destroy' } });
+    const until = '2026-01-01T02:00:00Z';
+    const kept = suiteRecord({ destruction: { kind: 'kept', command: 'npm run pulumi -- destroy', until } });
     const left = suiteRecord({
       destruction: {
         kind: 'left over',
@@ -165,6 +166,7 @@ describe('terminal report', () => {
       },
     });
     const text = terminalReport(runRecord([kept, left]), '/artifacts');
+    expect(text).toContain(`It stays until ${until}`);
     expect(text).toContain('docker ps --filter label=rehearsal.stack=main-abc-chat');
     expect(text).toContain('docker network rm net');
     expect(text).toContain('docker container rm --force box');

@@ -2,12 +2,15 @@ import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { RunRecord } from '../../runners/report/record.js';
 import type { Dependencies } from '../../runners/suite-cycle.js';
 import {
   failedRun,
   fakeEngine,
+  fakeLeases,
   fakeStacks,
   fakeSuites,
+  keptUntil,
   outputs,
   passedRun,
   password,
@@ -17,6 +20,30 @@ import {
 import { fails, outcomes, runWith } from './support/run-with.js';
 
 describe('a run', () => {
+  test('answers for a stack from before it is made until after it is gone', async () => {
+    const calls: Calls = [];
+    await runWith(calls, { leases: fakeLeases(calls), plan: planFor(['one']) });
+    expect(calls).toEqual(['lease one', 'create one', 'up one', 'suite one', 'destroy one', 'no lease one']);
+  });
+
+  test('still answers for a stack that it could not destroy', async () => {
+    const calls: Calls = [];
+    const stacks = fakeStacks(calls, { destroy: fails('the daemon is gone') });
+    await runWith(calls, { leases: fakeLeases(calls), stacks, plan: planFor(['one']) });
+    expect(calls).not.toContain('no lease one');
+  });
+
+  test('saves a record before the first suite that says what a killed runner leaves unsaid', async () => {
+    const saved: RunRecord[] = [];
+    await runWith([], { saved });
+    expect(saved.map(({ suites }) => suites.map(({ outcome }) => outcome.kind))).toEqual([
+      ['not run', 'not run'],
+      ['passed', 'not run'],
+      ['passed', 'passed'],
+    ]);
+    expect(saved.map(({ verdict }) => verdict.decision)).toEqual(['no-go', 'no-go', 'go']);
+  });
+
   test('gives each suite an environment of its own and destroys it before the next', async () => {
     const calls: Calls = [];
     const record = await runWith(calls);
@@ -160,7 +187,11 @@ describe('whatever happens, the environment is destroyed', () => {
     );
     const record = await runWith(calls, { suites, plan: planFor(['one', 'two'], { keepOnFailure: true }) });
     expect(calls.filter((call) => call.startsWith('destroy'))).toEqual(['destroy two']);
-    expect(record.suites[0]?.destruction).toEqual({ kind: 'kept', command: 'destroy main--tabc123xyz-one' });
+    expect(record.suites[0]?.destruction).toEqual({
+      kind: 'kept',
+      command: 'destroy main--tabc123xyz-one',
+      until: keptUntil,
+    });
   });
 });
 

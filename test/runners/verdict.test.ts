@@ -248,7 +248,7 @@ const cases: Case[] = [
   },
   {
     about: 'an environment that was kept',
-    change: { destruction: { kind: 'kept', command: 'destroy it' } },
+    change: { destruction: { kind: 'kept', command: 'destroy it', until: '2026-01-01T02:00:00Z' } },
     metric: 'everything destroyed',
     result: 'failed',
     reason: 'chat: kept',

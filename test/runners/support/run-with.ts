@@ -3,24 +3,30 @@ import { run } from '../../../runners/run.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { Dependencies } from '../../../runners/suite-cycle.js';
 import { silentProgress } from '../../helpers/progress.js';
-import { fakeEngine, fakeStacks, fakeSuites, planFor, type Calls } from './fakes.js';
+import { fakeEngine, fakeLeases, fakeStacks, fakeSuites, planFor, type Calls } from './fakes.js';
 
 interface Setup extends Partial<Dependencies> {
   plan?: Plan;
   stop?: AbortSignal;
   abandon?: AbortSignal;
+  /** Takes each record that the run saves. */
+  saved?: RunRecord[];
 }
 
 export async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecord> {
   const never = new AbortController().signal;
-  const { plan = planFor(['one', 'two']), stop = never, abandon = never, ...changes } = setup;
+  const { plan = planFor(['one', 'two']), stop = never, abandon = never, saved = [], ...changes } = setup;
   const dependencies = {
+    leases: fakeLeases(),
     stacks: fakeStacks(calls),
     engine: fakeEngine(),
     suites: fakeSuites(calls),
     ...changes,
   };
-  const record = await run(plan, dependencies, { stop, abandon }, silentProgress);
+  const record = await run(plan, dependencies, { stop, abandon }, silentProgress, (known) => {
+    saved.push(known);
+    return Promise.resolve();
+  });
   return runRecordSchema.parse(JSON.parse(JSON.stringify(record)));
 }
 

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { lock } from 'proper-lockfile';
+import { z } from 'zod';
+import { cacheFolder } from '../engine/cache.js';
+import { reasonOf } from '../engine/errors.js';
+import { ownerSchema } from './owner.js';
+
+/** Bumped whenever an older reader would misread a newer lease. */
+const leaseVersion = 1;
+
+/** Who answers for a stack, and how long. It is there from before the stack is made until after it is gone. */
+const leaseSchema = z.strictObject({
+  stack: z.string(),
+  /** Of its labels: what is left of a stack is found by them. */
+  runId: z.string(),
+  suite: z.string(),
+  /** Σ(limits) of its environment. */
+  memoryMb: z.number().positive(),
+  /** Address of the Docker Engine that it is on. */
+  dockerHost: z.string(),
+  /** Where its state is; without it the stack can't be found. */
+  backend: z.string(),
+  /** File of the passphrase that locks the state's secrets; null where something else locks them. */
+  passphraseFile: z.string().nullable(),
+  /** The process that made it. */
+  owner: ownerSchema,
+  /** It outlives its owner, until it expires. */
+  standing: z.boolean(),
+  /** ISO 8601, UTC, by the clock of the machine that wrote the lease. */
+  madeAt: z.iso.datetime(),
+  /** The same by a clock that nobody sets: since the start of the owner's machine. */
+  madeAtUptimeS: z.number().nonnegative(),
+  expiresAt: z.iso.datetime(),
+});
+export type Lease = z.infer<typeof leaseSchema>;
+export type LeaseKey = Pick<Lease, 'stack' | 'backend'>;
+
+const fileSchema = z.strictObject({ version: z.literal(leaseVersion), lease: leaseSchema });
+
+/** Every lease of this user on this machine. */
+export interface Leases {
+  leases: Lease[];
+  /** Files that are there and can't be read as leases: nothing is concluded from them. */
+  unreadable: { file: string; reason: string }[];
+}
+
+/** Two machines' clocks may differ by so much. */
+const clockToleranceMs = 60_000;
+
+/** One place for all checkouts, so that two runners on one machine see each other. */
+export const leasesFolder = (): string => path.join(cacheFolder(), 'leases');
+
+/** Stacks of two backends may have one name. */
+function fileOf(folder: string, { stack, backend }: LeaseKey): string {
+  const digest = createHash('sha256').update(backend).digest('hex').slice(0, 8);
+  return path.join(folder, `${stack}.${digest}.json`);
+}
+
+/** The backend's address may hold a password: only its user reads the file. */
+export async function writeLease(lease: Lease, folder = leasesFolder()): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = fileOf(folder, lease);
+  const draft = `${file}.${String(process.pid)}.draft`;
+  await writeFile(draft, JSON.stringify({ version: leaseVersion, lease }), { mode: 0o600 });
+  await rename(draft, file);
+}
+
+export async function removeLease(lease: LeaseKey, folder = leasesFolder()): Promise<void> {
+  await rm(fileOf(folder, lease), { force: true });
+}
+
+export async function readLeases(folder = leasesFolder()): Promise<Leases> {
+  const found: Leases = { leases: [], unreadable: [] };
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    if (!name.endsWith('.json')) continue;
+    const file = path.join(folder, name);
+    try {
+      const lease = await readLease(file);
+      // It was given back meanwhile: then there is nothing to tell.
+      if (lease !== undefined) found.leases.push(lease);
+    } catch (error) {
+      found.unreadable.push({ file, reason: reasonOf(error) });
+    }
+  }
+  return found;
+}
+
+/**
+ * Does what is to be done about a stack that nobody answers for any more, and gives its lease back, unless somebody
+ * else has done so by then, or prolonged it: a janitor, a run, `gc` and `up` may meet at one stack.
+ */
+export async function settleLease(
+  lease: Lease,
+  work: () => Promise<void>,
+  folder = leasesFolder(),
+): Promise<void> {
+  const file = fileOf(folder, lease);
+  const release = await lock(file, {
+    ...{ realpath: false, stale: 20_000, update: 5_000 },
+    retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
+  });
+  try {
+    const found = await readLease(file);
+    if (!isDeepStrictEqual(found, lease)) return;
+    await work();
+    await removeLease(lease, folder);
+  } finally {
+    await release();
+  }
+}
+
+/** @throws Error when the file is there and no lease is to be read from it. */
+async function readLease(file: string): Promise<Lease | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const { lease } = parseLeaseFile(text);
+  if (fileOf(path.dirname(file), lease) !== file) throw new Error(`it is of the stack ${lease.stack}`);
+  if (Date.parse(lease.madeAt) > Date.now() + clockToleranceMs) {
+    throw new Error(`it was made at ${lease.madeAt}, which is in the future`);
+  }
+  return lease;
+}
+
+function parseLeaseFile(text: string): z.infer<typeof fileSchema> {
+  const { success, data, error } = fileSchema.safeParse(jsonOf(text));
+  if (success) return data;
+  throw new Error(z.prettifyError(error).replaceAll('\n', ' '));
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error('it is cut short, or no JSON', { cause });
+  }
+}

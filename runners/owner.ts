@@ -1,0 +1,89 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { z } from 'zod';
+
+/**
+ * A process that can be told from every other one, also from a later one with the same number. What a system
+ * doesn't tell is empty.
+ */
+export const ownerSchema = z.strictObject({
+  hostname: z.string(),
+  /** Tells machines of one name apart. */
+  machineId: z.string(),
+  /** Changes with each start of the machine. */
+  bootId: z.string(),
+  /** Numbers of processes mean nothing in another one. */
+  pidNamespace: z.string(),
+  pid: z.int().positive(),
+  /** When the process started, in the system's own unit since the boot. */
+  startedAt: z.string(),
+});
+export type Owner = z.infer<typeof ownerSchema>;
+
+/** This very process. */
+export function thisProcess(): Owner {
+  const { pid } = process;
+  return { ...thisMachine(), pid, startedAt: startOf(pid) ?? '' };
+}
+
+/** Whether it has certainly ended. Of a process that can't be seen from here nothing is certain. */
+export function isProvablyDead(owner: Owner): boolean {
+  const here = thisMachine();
+  if (isElsewhere(owner)) return false;
+  if (owner.bootId !== here.bootId) return true;
+  if (owner.pidNamespace !== here.pidNamespace) return false;
+  if (!isAlive(owner.pid)) return true;
+  const startedAt = startOf(owner.pid);
+  return startedAt !== undefined && startedAt !== owner.startedAt;
+}
+
+/** Whether it is, or was, on another machine. */
+export function isElsewhere(owner: Owner): boolean {
+  const here = thisMachine();
+  return owner.hostname !== here.hostname || owner.machineId !== here.machineId;
+}
+
+/** Also true of another user's process, and of one that nobody can ask about. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+  // A zombie is dead: only its parent hasn't noticed yet.
+  return !['Z', 'X'].includes(statOf(pid)?.state ?? '');
+}
+
+/** What a process has in common with the others on its machine. */
+export const thisMachine = (): Omit<Owner, 'pid' | 'startedAt'> => ({
+  hostname: hostname(),
+  machineId: textOf('/etc/machine-id'),
+  bootId: textOf('/proc/sys/kernel/random/boot_id'),
+  pidNamespace: pidNamespace(),
+});
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+const startOf = (pid: number): string | undefined => statOf(pid)?.startedAt;
+
+function statOf(pid: number): { state: string; startedAt: string } | undefined {
+  const stat = textOf(`/proc/${String(pid)}/stat`);
+  // The second field is the program's name in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, startedAt] = [fields[0], fields[19]];
+  return state === undefined || startedAt === undefined ? undefined : { state, startedAt };
+}

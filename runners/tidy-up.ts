@@ -1,0 +1,52 @@
+import path from 'node:path';
+import { connectDocker } from '../engine/docker.js';
+import { waitUntil } from '../engine/wait.js';
+import { dockerEngine } from './docker.js';
+import { messageOf } from './errors.js';
+import { readLeases, settleLease } from './leases.js';
+import { isProvablyDead } from './owner.js';
+import { pulumiStacks } from './stack.js';
+import { takeOver } from './take-over.js';
+
+/** What the janitor needs to know of the run that it is there for; the rest is in its environment. */
+export interface JanitorRequest {
+  runId: string;
+  checkout: string;
+  dockerHost: string;
+  /** Absolute path of the Pulumi CLI. */
+  pulumi: string;
+  /** Of the run's artifacts. */
+  folder: string;
+}
+
+const ownerDeadlineMs = 60_000;
+const ownerIntervalMs = 50;
+
+/** Destroys every stack of a run whose runner has died. What it does and can't do goes to stdout. */
+export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: JanitorRequest): Promise<void> {
+  const stacks = pulumiStacks(pulumi, process.env, checkout, () => Promise.resolve(checkout));
+  const engine = dockerEngine(connectDocker(dockerHost));
+  const { leases } = await readLeases();
+  for (const lease of leases.filter((candidate) => candidate.runId === runId)) {
+    console.log(
+      `${new Date().toISOString()} the runner has ended without destroying ${lease.stack}: taking over`,
+    );
+    try {
+      // The pipe closes a moment before the process is gone.
+      await waitUntil(() => Promise.resolve(isProvablyDead(lease.owner)), Boolean, {
+        what: `the end of process ${String(lease.owner.pid)}`,
+        deadlineMs: ownerDeadlineMs,
+        intervalMs: ownerIntervalMs,
+      });
+      const onLine = (line: string): void => {
+        console.log(line);
+      };
+      const context = { stacks, engine, folder: path.join(folder, lease.suite, 'janitor'), onLine };
+      await settleLease(lease, () => takeOver(lease, context));
+      console.log(`${new Date().toISOString()} ${lease.stack} is destroyed`);
+    } catch (error) {
+      console.log(`${new Date().toISOString()} ${lease.stack}: ${messageOf(error)}`);
+      process.exitCode = 1;
+    }
+  }
+}

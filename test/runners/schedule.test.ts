@@ -1,0 +1,114 @@
+import { describe, expect, test } from '@jest/globals';
+import { schedule } from '../../runners/schedule.js';
+
+/** A schedule whose stages end when the test says so. */
+function controlled(count: number, jobs: number, stop: AbortSignal = new AbortController().signal) {
+  const log: string[] = [];
+  const results: string[] = [];
+  const needed = new Map<string, () => boolean>();
+  const open = new Map<string, () => void>();
+  const stage = (what: string): Promise<void> => {
+    log.push(what);
+    return new Promise((resolve) => open.set(what, resolve));
+  };
+  const items = Array.from({ length: count }, (_, index) => String(index + 1));
+  const ended = schedule(items, jobs, stop, {
+    async prepare(item: string, isNeeded) {
+      needed.set(item, isNeeded);
+      await stage(`up ${item}`);
+      return item;
+    },
+    async use(item: string) {
+      await stage(`suite ${item}`);
+      return `result ${item}`;
+    },
+    onResult(result, index) {
+      results[index] = result;
+      return Promise.resolve();
+    },
+  });
+  const end = async (...stages: string[]): Promise<void> => {
+    for (const what of stages) {
+      open.get(what)?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const isNeeded = (item: string): boolean => needed.get(item)?.() ?? false;
+  return { log, results, ended, end, isNeeded };
+}
+
+describe('one job', () => {
+  test('begins with one environment, and prepares the next while it is at work', async () => {
+    const { log, end } = controlled(3, 1);
+    expect(log).toEqual(['up 1']);
+    await end('up 1');
+    expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
+  });
+
+  test('never has more than two environments, and one suite', async () => {
+    const { log, end, ended, results } = controlled(3, 1);
+    await end('up 1', 'up 2');
+    expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
+    await end('suite 1');
+    expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'suite 2', 'up 3']);
+    await end('up 3', 'suite 2', 'suite 3');
+    await ended;
+    expect(results).toEqual(['result 1', 'result 2', 'result 3']);
+  });
+
+  test('prepares none ahead while it waits for one itself', async () => {
+    const { log, end, isNeeded } = controlled(3, 1);
+    await end('up 1');
+    expect(isNeeded('2')).toBe(false);
+    await end('suite 1');
+    expect(isNeeded('2')).toBe(true);
+    expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
+  });
+});
+
+describe('several jobs', () => {
+  test('begin together, and one environment is prepared ahead for them all', async () => {
+    const { log, end } = controlled(5, 2);
+    expect(log).toEqual(['up 1', 'up 2']);
+    await end('up 2');
+    expect(log).toEqual(['up 1', 'up 2', 'suite 2']);
+    await end('up 1');
+    expect(log.slice(3)).toEqual(['suite 1', 'up 3']);
+    await end('up 3');
+    expect(log).toHaveLength(5);
+    await end('suite 2');
+    expect(log.slice(5)).toEqual(['suite 3', 'up 4']);
+  });
+
+  test('keep the results in the order of the items', async () => {
+    const { end, ended, results } = controlled(3, 3);
+    await end('up 3', 'up 1', 'up 2', 'suite 2', 'suite 3', 'suite 1');
+    await ended;
+    expect(results).toEqual(['result 1', 'result 2', 'result 3']);
+  });
+
+  test('are no more than the items', async () => {
+    const { log, end, ended } = controlled(2, 5);
+    await end('up 1', 'up 2', 'suite 1', 'suite 2');
+    await ended;
+    expect(log).toEqual(['up 1', 'up 2', 'suite 1', 'suite 2']);
+  });
+});
+
+test('after the stop what is prepared waits for no job: it is to be tidied up', async () => {
+  const stop = new AbortController();
+  const { log, end } = controlled(3, 1, stop.signal);
+  await end('up 1', 'up 2');
+  expect(log).not.toContain('suite 2');
+  stop.abort();
+  expect(log).toContain('suite 2');
+});
+
+test('what a stage throws ends the schedule', async () => {
+  const ended = schedule([1], 1, new AbortController().signal, {
+    prepare: () => Promise.reject(new Error('broken')),
+    use: () => Promise.resolve(),
+    onResult: () => Promise.resolve(),
+  });
+  await expect(ended).rejects.toThrow('broken');
+});

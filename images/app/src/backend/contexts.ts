@@ -5,7 +5,7 @@ import { type EventStream } from './stores/event-stream.js';
 
 /** Between two pieces the worker does other users' work. */
 const pieceBytes = 4 * 1024 * 1024;
-const lookIntervalMs = 1000;
+const lookIntervalMs = 500;
 /** A claim outlives a worker that died by this. */
 const claimSeconds = 10;
 const bytesPerMb = 1024 * 1024;
@@ -40,8 +40,9 @@ export function createContexts(
   let timer: NodeJS.Timeout | undefined;
 
   const log = (userId: string, what: string): void => {
-    const keptBytes = [...kept.values()].reduce((sum, { memory }) => sum + memory.byteLength, 0);
-    logger.info({ userId, users: kept.size, keptMb: Math.round(keptBytes / bytesPerMb) }, what);
+    // What is only being filled says nothing about a user's share.
+    const users = [...kept.values()].filter(({ memory }) => memory.byteLength === bytes).length;
+    logger.info({ userId, users, keptMb: Math.round((users * bytes) / bytesPerMb) }, what);
   };
 
   async function fill(userId: string, context: Context, text: string): Promise<void> {

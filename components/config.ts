@@ -19,6 +19,8 @@ export const configNamespace = 'rehearsal';
 const nameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes, at most 63');
+/** As text once Pulumi decrypted it, as `{secure}` in the file. */
+const secretSchema = z.strictObject({ secure: z.string() });
 const commandSchema = z.array(z.string().min(1)).min(1);
 
 const healthCheckShape = {
@@ -34,7 +36,10 @@ const serviceShape = {
   image: z.string().min(1).optional(),
   command: commandSchema.optional(),
   environment: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable'), z.string())
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable'),
+      z.union([z.string(), secretSchema], { error: 'allowed is a text, or a secret' }),
+    )
     .optional(),
   memoryMb: z.int().min(6).optional(),
   healthCheck: strict(healthCheckShape).optional(),
@@ -65,8 +70,7 @@ const configShape = {
   services: strict(servicesShape).default({}),
   /** An OpenAI-compatible server instead of the scripted llm service. */
   llm: strict({ baseUrl: z.url({ protocol: /^https?$/ }), model: z.string().min(1) }).optional(),
-  /** Secret. As text once Pulumi decrypted it, as `{secure}` in the file. */
-  llmApiKey: z.union([z.string(), z.strictObject({ secure: z.string() })]).optional(),
+  llmApiKey: z.union([z.string(), secretSchema]).optional(),
   /** Time to live of a stack, from its first `up`. */
   ttlMinutes: z.int().min(1).max(10_080).default(240),
   /** Set by the runner: what the stack's resources are labelled with. */
@@ -88,7 +92,10 @@ export interface ServiceSpec {
   name: ServiceName;
   image: string;
   command?: string[];
+  /** What is still encrypted isn't in it: only Pulumi's program has that. */
   environment: Record<string, string>;
+  /** Names of the variables that are secret. */
+  secretVariables: string[];
   memoryMb: number;
   healthCheck: HealthCheckTiming & { command?: string[] };
 }
@@ -122,9 +129,14 @@ export class ConfigError extends Error {
  * @param raw values by key (`rehearsal:profile`), as `Pulumi.<stack>.yaml` or `pulumi.runtime.allConfig()`
  *   has them; keys of other namespaces (`docker:host`) are left to their providers.
  * @param source where the values come from, for the error's message.
+ * @param secretKeys keys, without the namespace, in which Pulumi decrypted something: no error shows their values.
  * @throws ConfigError
  */
-export function parseConfig(raw: Readonly<Record<string, unknown>>, source: string): StackConfig {
+export function parseConfig(
+  raw: Readonly<Record<string, unknown>>,
+  source: string,
+  secretKeys: readonly string[] = [],
+): StackConfig {
   const own: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(raw)) {
     const [namespace, name] = splitKey(key);
@@ -133,7 +145,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, source: stri
   const result = configSchema.safeParse(own);
   if (!result.success) {
     throw new ConfigError(
-      result.error.issues.flatMap((issue) => describe(issue, own)),
+      result.error.issues.flatMap((issue) => describe(issue, own, ['llmApiKey', ...secretKeys])),
       source,
     );
   }
@@ -143,12 +155,17 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, source: stri
 /**
  * Fills in the profile's values and checks what the schema can't: least memory, settings inside their limits,
  * Σ(limits) inside the budget.
+ * @param secretServices whether Pulumi decrypted something in `services`: it doesn't tell what, so all is secret.
  * @throws ConfigError with every problem; the budget's names who asks for what.
  */
-export function resolveEnvironment(config: StackConfig, source: string): EnvironmentSpec {
+export function resolveEnvironment(
+  config: StackConfig,
+  source: string,
+  secretServices = false,
+): EnvironmentSpec {
   const profile = profiles[config.profile];
   const services = Object.fromEntries(
-    serviceNames.map((name) => [name, resolveService(name, config)]),
+    serviceNames.map((name) => [name, resolveService(name, config, secretServices)]),
   ) as Record<ServiceName, ServiceSpec>;
   const spec: EnvironmentSpec = {
     profile: config.profile,
@@ -164,14 +181,18 @@ export function resolveEnvironment(config: StackConfig, source: string): Environ
   return spec;
 }
 
-function resolveService(name: ServiceName, config: StackConfig): ServiceSpec {
+function resolveService(name: ServiceName, config: StackConfig, secretServices: boolean): ServiceSpec {
   const defaults = profiles[config.profile].services[name];
   const overrides = config.services[name];
+  const variables = Object.entries(overrides?.environment ?? {});
+  const plain = variables.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  const secret = variables.filter(([, value]) => secretServices || typeof value !== 'string');
   return {
     name,
     image: overrides?.image ?? imageReference(name),
     ...(overrides?.command === undefined ? {} : { command: overrides.command }),
-    environment: overrides?.environment ?? {},
+    environment: Object.fromEntries(plain),
+    secretVariables: secret.map(([variable]) => variable),
     memoryMb: overrides?.memoryMb ?? defaults.memoryMb,
     healthCheck: { ...defaults.healthCheck, ...defined(overrides?.healthCheck ?? {}) },
   };
@@ -226,7 +247,7 @@ function decode(key: string, value: unknown): unknown {
   }
 }
 
-function describe(issue: z.core.$ZodIssue, own: unknown): string[] {
+function describe(issue: z.core.$ZodIssue, own: unknown, secretKeys: readonly string[]): string[] {
   const at = (path: readonly PropertyKey[]): string => `${configNamespace}:${formatPath(path)}`;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `${at([...issue.path, key])} is not a known key: ${issue.message}`);
@@ -236,8 +257,11 @@ function describe(issue: z.core.$ZodIssue, own: unknown): string[] {
     own,
   );
   // A secret of the wrong shape is still a secret.
-  const shown =
-    issue.path[0] === 'llmApiKey' ? 'not shown' : value === undefined ? 'missing' : JSON.stringify(value);
+  const shown = secretKeys.includes(String(issue.path[0]))
+    ? 'not shown'
+    : value === undefined
+      ? 'missing'
+      : JSON.stringify(value);
   return [`${at(issue.path)} is ${shown}: ${issue.message}`];
 }
 

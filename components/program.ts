@@ -1,6 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
+import { z } from 'zod';
 import { connectDocker, resolveDockerHost } from '../engine/docker.js';
-import { ConfigError, parseConfig, resolveEnvironment } from './config.js';
+import { ConfigError, configNamespace, parseConfig, resolveEnvironment } from './config.js';
 import { TestEnvironment } from './environment.js';
 import { hostProblems } from './sizing.js';
 import { reserveSubnet } from './subnet.js';
@@ -14,8 +15,9 @@ const mebibyte = 1024 * 1024;
 export async function program(): Promise<TestEnvironment['outputs']> {
   const stack = pulumi.getStack();
   const source = `the configuration of stack ${stack}`;
-  const config = parseConfig(pulumi.runtime.allConfig(), source);
-  const spec = resolveEnvironment(config, source);
+  const secretKeys = decryptedKeys();
+  const config = parseConfig(pulumi.runtime.allConfig(), source, secretKeys);
+  const spec = resolveEnvironment(config, source, secretKeys.includes('services'));
   const dockerHost = resolveDockerHost();
   const problems = hostProblems(spec, await hostMemoryMb(dockerHost));
   if (problems.length > 0) throw new ConfigError(problems, source);
@@ -31,6 +33,12 @@ export async function program(): Promise<TestEnvironment['outputs']> {
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),
   });
   return environment.outputs;
+}
+
+/** Keys, without our namespace, whose values have a secret in them. The SDK knows them, but only for itself. */
+function decryptedKeys(): string[] {
+  const keys = z.array(z.string()).parse(JSON.parse(process.env['PULUMI_CONFIG_SECRET_KEYS'] || '[]'));
+  return keys.map((key) => key.replace(`${configNamespace}:`, ''));
 }
 
 async function hostMemoryMb(dockerHost: string): Promise<number> {

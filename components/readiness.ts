@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { textOfFrames } from '../engine/container-log.js';
 import { reasonOf } from '../engine/errors.js';
+import { redact, secretsOfVariables } from '../engine/redact.js';
 import { systemClock, waitUntil } from '../engine/wait.js';
 
 /**
@@ -21,6 +22,8 @@ interface WaitForServiceArgs {
   service: string;
   readiness: Readiness;
   deadlineSeconds: number;
+  /** Names of the container's variables that are secret whatever they are called. */
+  secretVariables: readonly string[];
 }
 
 /**
@@ -54,9 +57,15 @@ export async function waitForService(args: WaitForServiceArgs): Promise<void> {
     ended.catch(() => undefined);
     answered.catch(() => undefined);
   }
-  throw new Error(`${service} is not ready: ${end ?? reasonOf(cause)}\n${await lastLogLines(container)}`, {
-    cause,
-  });
+  const message = `${service} is not ready: ${end ?? reasonOf(cause)}\n${await lastLogLines(container)}`;
+  // It ends up on a terminal and in a CI's log.
+  throw new Error(redact(message, await secretsOf(container, args.secretVariables)), { cause });
+}
+
+async function secretsOf(container: Docker.Container, secretVariables: readonly string[]): Promise<string[]> {
+  const inspected = await container.inspect().catch(() => undefined);
+  // A container that is gone has no log to quote from either.
+  return secretsOfVariables(inspected?.Config.Env ?? [], secretVariables);
 }
 
 /** Resolves with the reason once the container can't become ready any more. */

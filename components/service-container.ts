@@ -76,7 +76,7 @@ export class ServiceContainer extends pulumi.ComponentResource {
         image: image.imageId,
         hostname: spec.name,
         ...(command === undefined ? {} : { command }),
-        envs: environmentOf({ ...args.environment, ...spec.environment }),
+        envs: environmentOf({ ...args.environment, ...configured(spec) }),
         labels,
         user: args.user,
         memory: spec.memoryMb,
@@ -139,6 +139,7 @@ function readiness(containerId: pulumi.Output<string>, args: ServiceContainerArg
       containerId: id,
       service: spec.name,
       readiness: args.readiness ?? { kind: 'exec', command },
+      secretVariables: spec.secretVariables,
       deadlineSeconds: startPeriodSeconds + retries * intervalSeconds,
     });
     return true as const;
@@ -155,6 +156,14 @@ function goDuration(seconds: number): string {
   ];
   return parts.join('');
 }
+
+const configured = ({ environment, secretVariables }: ServiceSpec): Record<string, pulumi.Input<string>> =>
+  Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      secretVariables.includes(name) ? pulumi.secret(value) : value,
+    ]),
+  );
 
 /** In a stable order: another order would read as a change and replace the container. */
 function environmentOf(environment: Record<string, pulumi.Input<string>>): pulumi.Output<string>[] {

@@ -1,39 +1,27 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { EnvironmentSpec } from '../components/config.js';
 import type { Endpoints } from '../components/outputs.js';
+import { formsOf, redactForms } from '../engine/redact.js';
+import { messageOf } from './errors.js';
 
-const secretName = /PASSWORD|SECRET|TOKEN|KEY/i;
-const passwordInUrl = /\/\/[^/:@\s]*:([^@/\s]+)@/;
-/** Anything shorter is a setting, not a secret; replacing it would mangle every text. */
-const shortestSecret = 8;
-const largestFileBytes = 64 * 1024 * 1024;
-
-/** The passwords that an environment's containers hold in their environment variables. */
-export function secretsOfVariables(variables: readonly string[]): string[] {
-  return variables.flatMap((variable) => {
-    const equals = variable.indexOf('=');
-    const value = variable.slice(equals + 1);
-    const inUrl = passwordInUrl.exec(value)?.[1];
-    return [
-      ...(secretName.test(variable.slice(0, equals)) ? [value] : []),
-      ...(inUrl === undefined ? [] : [inUrl]),
-    ];
-  });
-}
+const largestFileMb = 64;
+const bytesPerMb = 1024 * 1024;
 
 export function secretsOfEndpoints({ postgres, pgbouncer, redis, clickhouse }: Endpoints): string[] {
   return [postgres, pgbouncer, redis, clickhouse].map(({ password }) => password);
 }
 
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret.length >= shortestSecret)
-    .reduce((redacted, secret) => redacted.replaceAll(secret, '[redacted]'), text);
+/** Names of the services' variables that the settings have as secrets. */
+export function secretVariablesOf({ services }: EnvironmentSpec): string[] {
+  return Object.values(services).flatMap(({ secretVariables }) => secretVariables);
 }
 
 /** The same value with every text in it redacted, however deep. */
 export function redactDeep<T>(value: T, secrets: readonly string[]): T {
+  const forms = formsOf(secrets);
   const visit = (part: unknown): unknown => {
-    if (typeof part === 'string') return redact(part, secrets);
+    if (typeof part === 'string') return redactForms(part, forms);
     if (Array.isArray(part)) return part.map(visit);
     if (typeof part !== 'object' || part === null) return part;
     return Object.fromEntries(Object.entries(part).map(([key, entry]) => [key, visit(entry)]));
@@ -41,16 +29,37 @@ export function redactDeep<T>(value: T, secrets: readonly string[]): T {
   return visit(value) as T;
 }
 
-/** Rewrites a file that holds one of the secrets; one that isn't there is fine. @throws when it is too large. */
-export async function redactFile(file: string, secrets: readonly string[]): Promise<void> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > largestFileBytes)
-    throw new Error(`${file} is too large to be searched for passwords: don't publish it`);
-  if (size === 0) return;
-  const text = await readFile(file, 'utf8');
-  const redacted = redact(text, secrets);
-  if (redacted !== text) await writeFile(file, redacted);
+/**
+ * Rewrites every file of a folder that holds one of the secrets, whatever its format. What is packed or encrypted
+ * isn't looked into, and links aren't followed. Never rejects.
+ * @returns what couldn't be searched, in words.
+ */
+export async function redactFolder(folder: string, secrets: readonly string[]): Promise<string[]> {
+  const forms = formsOf(secrets).map(bytesOf);
+  const problems: string[] = [];
+  const attempt = async (entry: string, work: Promise<void>): Promise<void> => {
+    await work.catch((error: unknown) => {
+      problems.push(`${entry} can't be searched for passwords, don't publish it: ${messageOf(error)}`);
+    });
+  };
+  const visit = async (entries: string): Promise<void> => {
+    for (const entry of await readdir(entries, { withFileTypes: true })) {
+      const name = path.join(entries, entry.name);
+      if (entry.isDirectory()) await attempt(name, visit(name));
+      else if (entry.isFile()) await attempt(name, redactFile(name, forms));
+    }
+  };
+  await attempt(folder, visit(folder));
+  return problems;
 }
+
+/** @param forms a character per byte, so that a file in no encoding, or several, stays as it is. */
+async function redactFile(file: string, forms: readonly string[]): Promise<void> {
+  const { size } = await stat(file);
+  if (size > largestFileMb * bytesPerMb) throw new Error(`it has more than ${String(largestFileMb)} MiB`);
+  const text = await readFile(file, 'latin1');
+  const redacted = redactForms(text, forms);
+  if (redacted !== text) await writeFile(file, redacted, 'latin1');
+}
+
+const bytesOf = (text: string): string => Buffer.from(text).toString('latin1');

@@ -6,15 +6,15 @@ import type { Outputs } from '../components/outputs.js';
 import type { Progress } from '../engine/progress.js';
 import type { ContainerEngine, Scope } from './docker.js';
 import { messageOf } from './errors.js';
-import type { EventWatch } from './event-watch.js';
+import { faultOf, type EventWatch } from './event-watch.js';
 import { collectEvidence } from './evidence.js';
-import { outcomeOfFault } from './faults.js';
+import { lastLinesOf, outcomeOfFault } from './faults.js';
 import type { LeaseBook } from './lease-book.js';
 import type { MemoryWatch } from './memory.js';
 import { stackName } from './names.js';
 import { phasesOf, type Durations, type RunPhase } from './phases.js';
 import { environmentFileName, type Plan } from './plan.js';
-import { redactDeep } from './redact.js';
+import { redactDeep, secretsOfEndpoints, secretVariablesOf } from './redact.js';
 import type { Destruction, Outcome, Phase, SuiteRecord } from './report/record.js';
 import type { Stack, StackEngine } from './stack.js';
 import { explain } from './report/terminal.js';
@@ -90,14 +90,19 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     outcome = outcomeOfError(error, live, interruption.stop);
   }
   // What happens to the environment from here on is in the record, but the suite has ended without it.
-  const faulty = live.events?.fault.aborted === true;
+  const fault = faultOf(live.events, Date.now());
   const watched = (await live.memory?.stop()) ?? { memory: unmeasured(notUp), clock: unmeasured(notUp) };
   const evidence =
     live.events === undefined
       ? { crashes: unmeasured(notUp), logs: [], problems: [], secrets: [] }
-      : await collectEvidence(engine, live.events, { ...turn, outputs: live.outputs });
+      : await collectEvidence(engine, live.events, {
+          ...turn,
+          outputs: live.outputs,
+          secretVariables: secretVariablesOf(plan.environment),
+          memory: watched.memory,
+        });
   // Only now all is known: the engine may tell of an OOM kill after the end that it led to.
-  if (faulty && evidence.crashes.measured) {
+  if (fault !== undefined && evidence.crashes.measured) {
     outcome = outcomeOfFault(live.phase, evidence.crashes.value, evidence.logs) ?? outcome;
   }
   const destruction = await destroy(turn, outcome, context);
@@ -117,6 +122,8 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     latency: live.run?.latency ?? unmeasured('the suite did not run'),
     ...watched,
     crashes: evidence.crashes,
+    ...(fault === undefined ? {} : { fault }),
+    lastLines: lastLinesOf(outcome, evidence),
     destruction,
     problems: [...(live.run?.problems ?? []), ...evidence.problems],
     folder: suite.name,
@@ -167,7 +174,7 @@ async function runSuite(
     const { containerId, memoryMb } = services[service];
     return { service, containerId, limitMb: memoryMb };
   });
-  live.memory = engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'));
+  live.memory = await engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'), live.events);
 
   fault.throwIfAborted();
 
@@ -175,7 +182,9 @@ async function runSuite(
   const run = await inPhase(
     'suiteMs',
     async (onLine) => {
-      live.run = await suites.run({ suite, environmentFile, folder, users: plan.users, signal, onLine });
+      const secrets = secretsOfEndpoints(endpoints);
+      const request = { suite, environmentFile, folder, users: plan.users, secrets, signal, onLine };
+      live.run = await suites.run(request);
       // However the suite ended: it no longer had the environment that it was promised.
       fault.throwIfAborted();
       return live.run;

@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
 import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import path from 'node:path';
+import { redact } from '../engine/redact.js';
 import { diskIsFull, removeLargeEntries, withReserve } from './disk.js';
 import { describeExit, runProgram, tailOf, type ExitStatus, type ProgramResult } from './exec.js';
 import type { Process } from './processes.js';
+import { redactDeep } from './redact.js';
 import { readResults, type SuiteResults } from './suite-results.js';
 import type { Outcome } from './report/record.js';
 import type { Suite } from './suites.js';
@@ -15,6 +17,8 @@ export interface SuiteRequest {
   /** Takes the suite's log, and a folder of its results that the suite may do with as it likes. */
   folder: string;
   users: number;
+  /** Passwords of the environment: whatever the suite says, they aren't passed on. */
+  secrets: readonly string[];
   signal: AbortSignal;
   onLine: (line: string) => void;
 }
@@ -54,7 +58,7 @@ export function commandRunner(
   mark: Readonly<Record<string, string>> = {},
 ): SuiteRunner {
   return {
-    async run({ suite, environmentFile, folder, users, signal, onLine }) {
+    async run({ suite, environmentFile, folder, users, secrets, signal, onLine }) {
       const logFile = path.join(folder, 'suite.log');
       const resultsFolder = path.join(folder, resultsFolderName);
       await mkdir(resultsFolder, { recursive: true });
@@ -78,7 +82,9 @@ export function commandRunner(
           timeoutMs: suite.timeoutMs,
           graceMs,
           signal,
-          onLine,
+          onLine: (line) => {
+            onLine(redact(line, secrets));
+          },
           endWhen: () => excessOf(logFile, folder),
         });
         return { program: ended, diskFull: diskIsFull(folder) };
@@ -88,13 +94,8 @@ export function commandRunner(
       const asked = { suite: suite.name, users, startMs, endMs: Date.now() };
       const results = await readResults(resultsFolder, asked);
       const removedMb = diskFull ? await removeLargeEntries(resultsFolder) : 0;
-      return {
-        status: program.status,
-        durationMs: program.durationMs,
-        logTail,
-        problems: problemsOf(program, removedMb),
-        ...results,
-      };
+      const said = { logTail, problems: problemsOf(program, removedMb), ...results };
+      return { status: program.status, durationMs: program.durationMs, ...redactDeep(said, secrets) };
     },
   };
 }

@@ -7,12 +7,12 @@ import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
 import { newRunId } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
-import { redactFile, secretsOfEndpoints } from './redact.js';
+import { redactFolder, secretsOfEndpoints } from './redact.js';
 import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
 import { readSettings } from './settings.js';
 import { standingStacks } from './stack.js';
-import { commandRunner, judge, resultsFolderName, type SuiteRun } from './suite-runner.js';
+import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
 import { allSuites, chooseSuites } from './suites.js';
 
 interface Choices {
@@ -41,6 +41,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   const engine = await setUp({ progress, images: false });
   const stacks = standingStacks(engine, checkout);
   const { endpoints } = await stacks.outputsOf(choices.stack);
+  const secrets = secretsOfEndpoints(endpoints);
   const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: ending the suite.');
@@ -60,7 +61,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
     };
     try {
       const { signal, users } = { signal: interruption.stop, users: choices.users };
-      const suiteRun = await runner.run({ suite, environmentFile, folder, users, signal, onLine });
+      const suiteRun = await runner.run({ suite, environmentFile, folder, users, secrets, signal, onLine });
       const outcome = judge(suiteRun);
       outcomes.push(outcome);
       if (outcome.kind === 'passed') step.done(summaryOf(suiteRun));
@@ -68,9 +69,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
       for (const problem of suiteRun.problems) progress.note(`${suite.name}: ${problem}`);
     } finally {
       await rm(environmentFile, { force: true });
-      for (const file of ['suite.log', path.join(resultsFolderName, 'tests.json')]) {
-        await redactFile(path.join(folder, file), secretsOfEndpoints(endpoints));
-      }
+      for (const problem of await redactFolder(folder, secrets)) progress.note(problem);
     }
   }
   progress.note(`Artifacts: ${runFolder}`);

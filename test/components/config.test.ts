@@ -55,6 +55,21 @@ describe('the profiles', () => {
 });
 
 describe('overrides', () => {
+  test('may have secret variables, which are known by name while they are encrypted', () => {
+    const environment = { SHOP_DSN: { secure: 'v1:abc' }, SHOP_PLACE: 'main street' };
+    const { backend } = resolve({ 'rehearsal:services': { backend: { environment } } }).services;
+    expect(backend.environment).toEqual({ SHOP_PLACE: 'main street' });
+    expect(backend.secretVariables).toEqual(['SHOP_DSN']);
+  });
+
+  test('are all secret once Pulumi decrypted some of them', () => {
+    const environment = { SHOP_DSN: 'decrypted', SHOP_PLACE: 'main street' };
+    const config = parseConfig({ 'rehearsal:services': { backend: { environment } } }, 'the test');
+    const { backend } = resolveEnvironment(config, 'the test', true).services;
+    expect(backend.environment).toEqual(environment);
+    expect(backend.secretVariables).toEqual(['SHOP_DSN', 'SHOP_PLACE']);
+  });
+
   test('replace single values of a service and leave its others', () => {
     const spec = resolve({
       'rehearsal:services': {
@@ -146,6 +161,21 @@ describe('bad input', () => {
     const [problem] = problemsOf({ 'rehearsal:llmApiKey': { secret: 'sk-planted' } });
     expect(problem).toContain('rehearsal:llmApiKey');
     expect(problem).not.toContain('sk-planted');
+  });
+
+  test('never shows a setting in which Pulumi decrypted something', () => {
+    const raw = { 'rehearsal:services': { backend: { environment: ['sk-planted'] } } };
+    expect(() => parseConfig(raw, 'the test', ['services'])).toThrow(
+      /rehearsal:services\.backend\.environment is not shown: /,
+    );
+  });
+
+  test('refuses variables that are neither a text nor a secret', () => {
+    const environment = { SHOP_PLACE: 5, SHOP_DSN: { secret: 'v1:abc' } };
+    expect(problemsOf({ 'rehearsal:services': { backend: { environment } } })).toEqual([
+      'rehearsal:services.backend.environment.SHOP_PLACE is 5: allowed is a text, or a secret',
+      'rehearsal:services.backend.environment.SHOP_DSN is {"secret":"v1:abc"}: allowed is a text, or a secret',
+    ]);
   });
 
   test('refuses suite names that are no file names', () => {

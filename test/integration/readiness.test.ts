@@ -29,7 +29,14 @@ async function start(script: string, options: Docker.ContainerCreateOptions = {}
 }
 
 const wait = (container: Docker.Container, readiness: Readiness, deadlineSeconds = 60): Promise<void> =>
-  waitForService({ docker, containerId: container.id, service: 'shop', readiness, deadlineSeconds });
+  waitForService({
+    docker,
+    containerId: container.id,
+    service: 'shop',
+    readiness,
+    deadlineSeconds,
+    secretVariables: ['SHOP_PIN'],
+  });
 
 const never: Readiness = { kind: 'exec', command: ['false'] };
 
@@ -46,6 +53,14 @@ describe('waitForService', () => {
     await expect(wait(container, never)).rejects.toThrow(
       /shop is not ready: its container exited with code 3\n.*no disk left/s,
     );
+  });
+
+  test('quotes no password of the container', async () => {
+    const script = 'echo "refused: $SHOP_PASSWORD, $SHOP_PIN, $SHOP_PLACE"; exit 3';
+    const container = await start(script, {
+      Env: ['SHOP_PASSWORD=hush-hush', 'SHOP_PIN=pin-of-the-shop', 'SHOP_PLACE=main-street'],
+    });
+    await expect(wait(container, never)).rejects.toThrow('refused: [redacted], [redacted], main-street');
   });
 
   test('ends when the container had exited before', async () => {

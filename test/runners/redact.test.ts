@@ -1,28 +1,75 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expect, test } from '@jest/globals';
-import { redact, redactFile, secretsOfVariables } from '../../runners/redact.js';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { redactDeep, redactFolder } from '../../runners/redact.js';
 
-test('secrets are found in variables, by name and in addresses', () => {
-  const variables = [
-    'POSTGRES_PASSWORD=first-secret',
-    'DATABASE_URL=postgres://app:second-secret@postgres:5432/app',
-    'TOKEN_SECRET=third=secret',
-    'PORT=8080',
-  ];
-  expect(secretsOfVariables(variables)).toEqual(['first-secret', 'second-secret', 'third=secret']);
+const secret = 'hush-hush-ü';
+
+test('a value is redacted however deep its texts are', () => {
+  expect(redactDeep({ a: [{ b: `say ${secret}` }], c: 1, d: null }, [secret])).toEqual({
+    a: [{ b: 'say [redacted]' }],
+    c: 1,
+    d: null,
+  });
 });
 
-test('every occurrence is replaced, and settings that only look like secrets stay', () => {
-  const secrets = [...secretsOfVariables(['TOKEN_TTL_SECONDS=900', 'PASSWORD=hush-hush'])];
-  expect(redact('hush-hush, 900, hush-hush', secrets)).toBe('[redacted], 900, [redacted]');
-});
+describe('a folder', () => {
+  let outside: string;
+  let folder: string;
+  const at = (...names: string[]): string => path.join(folder, ...names);
 
-test('a file is rewritten, one that is not there is fine', async () => {
-  const file = path.join(await mkdtemp(path.join(tmpdir(), 'redact-')), 'log');
-  await redactFile(file, ['hush-hush']);
-  await writeFile(file, 'say hush-hush\n');
-  await redactFile(file, ['hush-hush']);
-  expect(await readFile(file, 'utf8')).toBe('say [redacted]\n');
+  beforeEach(async () => {
+    outside = await mkdtemp(path.join(tmpdir(), 'redact-'));
+    folder = path.join(outside, 'folder');
+    await mkdir(at('deep', 'deeper'), { recursive: true });
+  });
+
+  test('loses the secret in all of its files', async () => {
+    await writeFile(at('log'), `say ${secret}\n`);
+    await writeFile(at('deep', 'deeper', 'trace.json'), JSON.stringify({ text: secret }));
+    expect(await redactFolder(folder, [secret])).toEqual([]);
+    expect(await readFile(at('log'), 'utf8')).toBe('say [redacted]\n');
+    expect(await readFile(at('deep', 'deeper', 'trace.json'), 'utf8')).toBe('{"text":"[redacted]"}');
+  });
+
+  test('keeps what is no text, but for the secret in it', async () => {
+    const [before, after] = [Buffer.from([0, 255, 254, 128]), Buffer.from([192, 0, 10])];
+    await writeFile(at('core'), Buffer.concat([before, Buffer.from(secret), after]));
+    expect(await redactFolder(folder, [secret])).toEqual([]);
+    expect(await readFile(at('core'))).toEqual(Buffer.concat([before, Buffer.from('[redacted]'), after]));
+  });
+
+  test('leaves files that have no secret untouched', async () => {
+    await writeFile(at('log'), 'nothing');
+    await utimes(at('log'), 1, 1);
+    await redactFolder(folder, [secret]);
+    expect((await stat(at('log'))).mtimeMs).toBe(1000);
+  });
+
+  test('does not reach what lies outside', async () => {
+    await writeFile(path.join(outside, 'own'), secret);
+    await symlink(path.join(outside, 'own'), at('link'));
+    await symlink(outside, at('deep', 'outside'));
+    expect(await redactFolder(folder, [secret])).toEqual([]);
+    expect(await readFile(path.join(outside, 'own'), 'utf8')).toBe(secret);
+  });
+
+  test('says of every file that is too large, and goes on with the others', async () => {
+    for (const name of ['a', 'c']) {
+      await writeFile(at(name), '');
+      await truncate(at(name), 65 * 1024 * 1024);
+    }
+    await writeFile(at('b'), secret);
+    const problem = (name: string): string =>
+      `${at(name)} can't be searched for passwords, don't publish it: it has more than 64 MiB`;
+    expect(await redactFolder(folder, [secret])).toEqual([problem('a'), problem('c')]);
+    expect(await readFile(at('b'), 'utf8')).toBe('[redacted]');
+  });
+
+  test('that is not there is a problem too', async () => {
+    expect(await redactFolder(at('nowhere'), [secret])).toEqual([
+      expect.stringContaining("nowhere can't be searched for passwords"),
+    ]);
+  });
 });

@@ -17,6 +17,9 @@ const runFixture = ([file = '', ...args]: string[], options?: Options) =>
   runCommand([process.execPath, path.join('test', 'fixtures', 'suites', file), ...args], options);
 
 const folders: string[] = [];
+/** Of the environment. */
+const password = 'hush-hush-hush';
+
 const ownFolder = async (): Promise<string> => {
   const folder = await mkdtemp(path.join(tmpdir(), 'suite-'));
   folders.push(folder);
@@ -29,6 +32,7 @@ afterAll(async () => {
 
 async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
   const folder = await ownFolder();
+  const lines: string[] = [];
   await writeFile(path.join(folder, 'Pulumi.yaml'), "the runner's own");
   const run = await runner.run({
     suite: {
@@ -41,10 +45,11 @@ async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Opt
     environmentFile: '/somewhere/environment.json',
     folder,
     users: 7,
+    secrets: [password],
     signal: signal ?? new AbortController().signal,
-    onLine: () => undefined,
+    onLine: (line) => lines.push(line),
   });
-  return { run, folder, outcome: judge(run) };
+  return { run, folder, lines, outcome: judge(run) };
 }
 
 const tests = (...statuses: string[]): string =>
@@ -220,6 +225,19 @@ test('a suite gets what it needs and none of what belongs to the runner', async 
     delete process.env['PULUMI_CONFIG_PASSPHRASE'];
     delete process.env['NODE_OPTIONS'];
   }
+});
+
+test('a suite that tells passwords is not quoted with them', async () => {
+  const script = `console.log("it is ${password}"); setTimeout(() => process.exit(1), 1500)`;
+  const { run, lines, outcome } = await runCommand(['node', '-e', script]);
+  expect(lines).toEqual(['it is [redacted]']);
+  expect(run.logTail).toBe('it is [redacted]');
+  expect(JSON.stringify([run, outcome])).not.toContain(password);
+  const { run: unreadable } = await runFixture(['raw-results.mjs', password]);
+  expect(unreadable.tests).toEqual({
+    measured: false,
+    reason: expect.stringMatching(/^tests\.json: .*"\[redacted\]" is not valid JSON$/),
+  });
 });
 
 test('a suite that was ended by a signal has failed', () => {

@@ -84,6 +84,7 @@ export function provideEnvironment(services: StackConfig['services'] = {}): () =
           environmentFile,
           folder: results,
           users,
+          secrets: [],
           signal: new AbortController().signal,
           onLine: () => undefined,
         });

@@ -4,6 +4,12 @@ import { profiles, serviceNames } from './services.js';
 
 /** Memory left to the host: the Docker Engine, the runner, one Pulumi process and the operating system. */
 export const hostReserveMb = 1024;
+/** What each further environment takes outside its containers: its Pulumi process, whenever it goes up or down. */
+export const operationMb = 170;
+
+/** What a host has for the limits of so many environments, in MiB. */
+export const roomMb = (hostMemoryMb: number, environments: number): number =>
+  hostMemoryMb - hostReserveMb - (environments - 1) * operationMb;
 
 /** One problem, with the table of who asks for what, when Σ(limits) is above the budget. */
 export function budgetProblems(spec: EnvironmentSpec): string[] {

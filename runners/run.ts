@@ -2,7 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { ConfigError } from '../components/config.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
+import { readArtifacts } from './diagnosis/artifacts.js';
+import { diagnose } from './diagnosis/diagnose.js';
 import { messageOf } from './errors.js';
+import { watchOwnMemory } from './own-memory.js';
 import type { Plan } from './plan.js';
 import { recordVersion, type RunRecord, type SuiteRecord } from './report/record.js';
 import { rehearseSuite, type Dependencies, type Interruption } from './suite-cycle.js';
@@ -31,6 +34,7 @@ export async function run(
   const problems = hostProblems(plan.environment, host.memoryMb);
   if (problems.length > 0) throw new ConfigError(problems, plan.settings.source);
   await mkdir(plan.folder, { recursive: true });
+  const ownMemory = watchOwnMemory();
 
   const suites: SuiteRecord[] = [];
   const recordSoFar = (): RunRecord => {
@@ -39,6 +43,7 @@ export async function run(
     return recordOf(plan, host, [...suites, ...notYet], {
       startedAt,
       interrupted: interruption.stop.aborted,
+      runner: { peakRssMb: ownMemory.peakMb() },
     });
   };
   let cannotGoOn: string | undefined;
@@ -59,6 +64,7 @@ export async function run(
     }
   }
   const record = recordSoFar();
+  ownMemory.stop();
   await save(record);
   return record;
 }
@@ -67,7 +73,7 @@ function recordOf(
   plan: Plan,
   host: Omit<RunRecord['host'], 'node'>,
   suites: SuiteRecord[],
-  times: Pick<RunRecord, 'startedAt' | 'interrupted'>,
+  rest: Pick<RunRecord, 'startedAt' | 'interrupted' | 'runner'>,
 ): RunRecord {
   const { environment } = plan;
   const known = {
@@ -86,12 +92,13 @@ function recordOf(
   return {
     version: recordVersion,
     runId: plan.runId,
-    ...times,
+    ...rest,
     endedAt: new Date().toISOString(),
     ...plan.labels,
     host: { ...host, node: process.versions.node },
     ...known,
     verdict: judgeRun(known),
+    diagnosis: diagnose({ ...known, host }, readArtifacts(plan.folder, suites)),
   };
 }
 
@@ -110,6 +117,7 @@ function notRun(suite: Suite, plan: Plan, reason: string): SuiteRecord {
     memory: missing,
     clock: missing,
     crashes: missing,
+    lastLines: [],
     destruction: { kind: 'nothing made' },
     problems: [],
     folder: suite.name,

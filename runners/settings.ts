@@ -57,8 +57,15 @@ export async function readSettings({
 
 /** @throws Error with file, line and column of what is no YAML; ConfigError. */
 export async function readSettingsFile(file: string): Promise<Settings> {
-  const source = path.basename(file);
-  const parsed = fileSchema.safeParse(await readYamlMap(file));
+  return settingsOf(await readYamlMap(file), path.basename(file));
+}
+
+/**
+ * @param file what is in a settings file.
+ * @throws ConfigError
+ */
+export function settingsOf(file: unknown, source: string): Settings {
+  const parsed = fileSchema.safeParse(file);
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),

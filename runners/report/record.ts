@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { profileNames, serviceNames } from '../../components/services.js';
+import { diagnosisSchema } from './diagnosis-schema.js';
 
 /** Bumped whenever an older reader would misread a newer record. */
 export const recordVersion = 2;
@@ -246,5 +247,7 @@ export const runRecordSchema = z.strictObject({
   runner: z.strictObject({ peakRssMb: memoryMb }),
   suites: z.array(suiteRecordSchema).min(1),
   verdict: verdictSchema,
+  /** Of each suite that was not good for a "go". */
+  diagnosis: z.array(diagnosisSchema),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;

@@ -82,6 +82,7 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
       node: '20.20.2',
     },
     runner: { peakRssMb: 120 },
+    diagnosis: [],
     ...known,
     ...changes,
   };

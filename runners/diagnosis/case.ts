@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { ServiceName } from '../../components/services.js';
+import type { Crash, RunRecord, SuiteRecord } from '../report/record.js';
+import type { Evidence } from '../report/diagnosis-schema.js';
+
+/** Of `docker inspect`, what the rules read. Times are the engine's, durations nanoseconds. */
+export const inspectSchema = z.object({
+  State: z.object({
+    StartedAt: z.string(),
+    Health: z
+      .object({ Log: z.array(z.object({ Start: z.string(), ExitCode: z.int() })).nullish() })
+      .optional(),
+  }),
+  Config: z.object({
+    Env: z.array(z.string()),
+    Healthcheck: z
+      .object({
+        Interval: z.number().default(0),
+        Timeout: z.number().default(0),
+        Retries: z.number().default(0),
+        StartPeriod: z.number().default(0),
+      })
+      .optional(),
+  }),
+});
+
+/** What was saved of one service while its container was there. */
+export interface ServiceArtifacts {
+  /** Each line begins with its time, as the engine notes it. */
+  log: string;
+  inspect?: z.infer<typeof inspectSchema>;
+}
+
+/** By service. */
+export type Artifacts = Readonly<Partial<Record<string, ServiceArtifacts>>>;
+
+export interface LogLine {
+  service: string;
+  /** Absent in what isn't a line of the engine's. */
+  at?: string;
+  text: string;
+}
+
+/** All that is known of one suite: rules read nothing else. */
+export interface Case {
+  suite: SuiteRecord;
+  environment: RunRecord['environment'];
+  host: Pick<RunRecord['host'], 'memoryMb'>;
+  /** At work at the same time in the suite's environment, other suites' users there included. */
+  users: number;
+  crashes: readonly Crash[];
+  artifacts: Artifacts;
+}
+
+/** @param artifacts of this suite. */
+export function caseOf(
+  suite: SuiteRecord,
+  record: Pick<RunRecord, 'environment' | 'users' | 'suites'> & Pick<Case, 'host'>,
+  artifacts: Artifacts,
+): Case {
+  const sharing = record.suites.filter(({ stack }) => stack === suite.stack).length;
+  return {
+    suite,
+    environment: record.environment,
+    host: record.host,
+    users: record.users * sharing,
+    crashes: suite.crashes.measured ? suite.crashes.value : [],
+    artifacts,
+  };
+}
+
+/** In the order of the log; where no log was saved, what the record quotes of it. */
+export function linesOf({ suite, artifacts }: Case, service: string): LogLine[] {
+  const saved = artifacts[service]?.log.trimEnd().split('\n');
+  const lines = saved ?? suite.lastLines.find((quoted) => quoted.service === service)?.lines ?? [];
+  return lines.filter((line) => line !== '').map((line) => parseLine(service, line));
+}
+
+function parseLine(service: string, line: string): LogLine {
+  const [time = '', ...words] = line.split(' ');
+  const atMs = /^\d{4}-/.test(time) ? Date.parse(time) : Number.NaN;
+  return Number.isNaN(atMs)
+    ? { service, text: line }
+    : { service, at: new Date(atMs).toISOString(), text: words.join(' ') };
+}
+
+const longestText = 400;
+export const shortened = (text: string): string =>
+  text.length > longestText ? `${text.slice(0, longestText)} …` : text;
+
+export const logEvidence = ({ text, ...where }: LogLine): Evidence => ({
+  kind: 'log',
+  ...where,
+  text: shortened(text),
+});
+
+export const crashEvidence = ({ service, at, evidence, exitCode }: Crash): Evidence => ({
+  kind: 'event',
+  service,
+  ...(at === undefined ? {} : { at }),
+  text: shortened(
+    exitCode === undefined || evidence.includes('exit code')
+      ? evidence
+      : `${evidence}, exit code ${String(exitCode)}`,
+  ),
+});
+
+/** What the service was sampled to use; undefined when it wasn't. */
+export function memoryOf({ suite: { memory } }: Case, service: string): ServiceMemory | undefined {
+  return memory.measured ? memory.value.services[service as ServiceName] : undefined;
+}
+type ServiceMemory = NonNullable<
+  Extract<SuiteRecord['memory'], { measured: true }>['value']['services'][ServiceName]
+>;
+
+export const limitOf = ({ environment }: Case, service: string): number =>
+  environment.services[service as ServiceName];
+
+/** A variable of the service's environment, as its container had it. */
+export function variableOf({ artifacts }: Case, service: string, name: string): string | undefined {
+  const variable = artifacts[service]?.inspect?.Config.Env.find((text) => text.startsWith(`${name}=`));
+  return variable?.slice(name.length + 1);
+}
+
+/** @returns milliseconds from the one to the other, undefined when one has no time. */
+export function msBetween(from: string | undefined, to: string | undefined): number | undefined {
+  return from === undefined || to === undefined ? undefined : Date.parse(to) - Date.parse(from);
+}

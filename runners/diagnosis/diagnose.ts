@@ -1,0 +1,112 @@
+import type { Metric, RunRecord, SuiteRecord } from '../report/record.js';
+import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagnosis-schema.js';
+import { judgeRun } from '../verdict.js';
+import { caseOf, crashEvidence, linesOf, logEvidence, shortened, type Artifacts, type Case } from './case.js';
+import type { Fact } from './facts.js';
+import { rules } from './rules.js';
+import { failedTests } from './suite-rules.js';
+
+type Known = Pick<RunRecord, 'suites' | 'environment' | 'users'> & { host: Case['host'] };
+
+/** A chain that comes back to where it was would never end. */
+const longestChain = 8;
+const quotedLines = 3;
+const quotedTests = 3;
+
+/**
+ * Why each suite that isn't good for a "go" isn't: the five whys, each with its evidence. Only what the evidence
+ * holds is in a chain; where no rule knows the cause, it is "unknown", with what there is to read.
+ * @param artifacts of each suite, by its name.
+ */
+export function diagnose(record: Known, artifacts: Readonly<Record<string, Artifacts>>): Diagnosis[] {
+  return record.suites.flatMap((suite) => {
+    const missed = missedBy(suite, record);
+    return missed.length === 0 ? [] : [explain(caseOf(suite, record, artifacts[suite.name] ?? {}), missed)];
+  });
+}
+
+/** The metrics that forbid a "go" on this suite's account. */
+function missedBy(suite: SuiteRecord, { environment, users }: Known): Metric[] {
+  const own = { suites: [suite], chosen: [suite.name], notChosen: [], environment, users };
+  return judgeRun(own).metrics.filter(({ result }) => result !== 'ok');
+}
+
+function explain(of: Case, missed: readonly Metric[]): Diagnosis {
+  const facts: Fact[] = [symptomOf(of, missed)];
+  const chain: Cause[] = facts.map((fact) => causeFrom('symptom', fact));
+  for (let last = facts[0]; last !== undefined && chain.length < longestChain;) {
+    const effect: Fact = last;
+    last = undefined;
+    for (const rule of rules) {
+      const cause = rule.causeOf(effect, of);
+      if (cause === undefined) continue;
+      chain.push(causeFrom(rule.id, cause));
+      if (cause.kind === 'root') return { suite: of.suite.name, chain, conclusion: concluded(cause.advice) };
+      last = cause;
+      break;
+    }
+  }
+  return { suite: of.suite.name, chain, conclusion: { kind: 'unknown', evidence: allEvidence(of, chain) } };
+}
+
+const concluded = (recommendation: Recommendation | undefined): Diagnosis['conclusion'] => ({
+  kind: 'explained',
+  ...(recommendation === undefined ? {} : { recommendation }),
+});
+
+const causeFrom = (rule: string, { says, evidence, link }: Fact): Cause => ({ rule, says, evidence, link });
+
+function symptomOf({ suite }: Case, missed: readonly Metric[]): Fact {
+  const { outcome, name } = suite;
+  const inWords = missed.map(
+    (metric) => `${metric.name}: ${metric.figure} (limit ${metric.limit}), ${metric.reason}`,
+  );
+  const [first = 'no metric', ...others] = outcome.kind === 'passed' ? inWords : [reasonOf(suite)];
+  return {
+    kind: 'symptom',
+    says:
+      outcome.kind === 'passed'
+        ? `${name} passed, but not every metric holds`
+        : `${name} ${outcomeWords(suite)}`,
+    evidence: [
+      { kind: 'outcome', text: shortened(first) },
+      ...others.map((text) => ({ kind: 'outcome' as const, text: shortened(text) })),
+      ...failedTests(suite).slice(0, quotedTests),
+    ],
+    link: '',
+  };
+}
+
+function outcomeWords({ outcome }: SuiteRecord): string {
+  return outcome.kind === 'errored' ? `got no fair try (${outcome.phase})` : outcome.kind;
+}
+
+function reasonOf({ outcome }: SuiteRecord): string {
+  switch (outcome.kind) {
+    case 'passed':
+      return 'passed';
+    case 'failed':
+    case 'not run':
+      return firstLine(outcome.reason);
+    case 'errored':
+      return firstLine(outcome.message);
+    case 'timed out':
+      return `it did not end within its ${String(outcome.timeoutMs / 1000)} s`;
+    case 'interrupted':
+      return `interrupted (${outcome.phase})`;
+  }
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
+
+/** What there is to read about it, what the chain quotes left out. */
+function allEvidence(of: Case, chain: readonly Cause[]): Evidence[] {
+  const services = [...new Set(of.crashes.map(({ service }) => service))];
+  const evidence: Evidence[] = [
+    ...failedTests(of.suite).slice(0, quotedTests),
+    ...of.crashes.map(crashEvidence),
+    ...services.flatMap((service) => linesOf(of, service).slice(-quotedLines).map(logEvidence)),
+  ];
+  const quoted = new Set(chain.flatMap((cause) => cause.evidence.map(({ text }) => text)));
+  return evidence.filter(({ text }) => !quoted.has(text));
+}

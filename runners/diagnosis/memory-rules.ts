@@ -1,0 +1,191 @@
+import type { Evidence } from '../report/diagnosis-schema.js';
+import { parseJson } from '../json.js';
+import {
+  crashEvidence,
+  limitOf,
+  linesOf,
+  logEvidence,
+  memoryOf,
+  msBetween,
+  type Case,
+  type LogLine,
+} from './case.js';
+import { rule, type Fact, type FactOf, type Rule } from './facts.js';
+import { memoryAdvice, mib, usersAdvice } from './numbers.js';
+
+/** From a service's end to the memory that it wanted. */
+
+/** The kernel's kill, the engine's event of it and the end of the process are told by different clocks' ticks. */
+const togetherMs = 2_000;
+/** A sampled peak below this share of the limit didn't see what led to the kill. */
+const seenShare = 0.5;
+/** Growth below this share of the limit isn't what filled it. */
+const grownShare = 0.2;
+
+function oomFact(of: Case, crash: FactOf<'service ended'>['crash'], link: string): Fact {
+  const limitMb = crash.memory?.limitMb ?? limitOf(of, crash.service);
+  const who = crash.exitCode === undefined ? `a process of ${crash.service}` : crash.service;
+  return {
+    kind: 'oom kill',
+    crash,
+    says: `the kernel killed ${who} at the container’s memory limit of ${mib(limitMb)}`,
+    evidence: [crashEvidence(crash)],
+    link,
+  };
+}
+
+function samplesEvidence({ service, limitMb, baselineMb, peakMb }: Measures): Evidence {
+  return {
+    kind: 'samples',
+    service,
+    text: `idle ${mib(baselineMb)}, highest sample ${mib(peakMb)} without page cache, limit ${mib(limitMb)}`,
+  };
+}
+
+interface Measures {
+  service: string;
+  limitMb: number;
+  baselineMb: number;
+  peakMb: number;
+}
+
+/** What the samples saw of the growth; undefined when they can't account for the kill. */
+function measuresOf(of: Case, service: string): Measures | undefined {
+  const memory = memoryOf(of, service);
+  if (memory?.baselineMb === undefined) return undefined;
+  const { limitMb, peakMb, baselineMb } = memory;
+  const seen = peakMb >= limitMb * seenShare && peakMb - baselineMb >= limitMb * grownShare;
+  return seen ? { service, limitMb, peakMb, baselineMb } : undefined;
+}
+
+interface Kept {
+  line: LogLine;
+  users: number;
+  mb: number;
+}
+
+/** What each of the service's processes last said it keeps for its users, before that moment. */
+function keptBefore(of: Case, service: string, at: string | undefined): Kept[] {
+  const byProcess = new Map<unknown, Kept>();
+  for (const line of linesOf(of, service)) {
+    const said = parseJson(line.text) as { users?: unknown; keptMb?: unknown; worker?: unknown } | undefined;
+    if (typeof said?.users !== 'number' || typeof said.keptMb !== 'number') continue;
+    if (!((msBetween(line.at, at) ?? -1) >= 0)) continue;
+    byProcess.set(said.worker, { line, users: said.users, mb: said.keptMb });
+  }
+  return [...byProcess.values()].filter(({ users, mb }) => users > 0 && mb > 0);
+}
+
+function growthAdvice(
+  of: Case,
+  measures: Measures,
+  perUserMb: number,
+  why: string,
+): ReturnType<typeof memoryAdvice> {
+  const { service, baselineMb, limitMb } = measures;
+  const needMb = baselineMb + perUserMb * of.users;
+  const because = `${why}: ${mib(baselineMb)} idle and ${String(of.users)} users of ${mib(perUserMb)} are ${mib(needMb)}`;
+  return (
+    memoryAdvice(of, { service, needMb, because }) ?? usersAdvice(of, { limitMb, baselineMb, perUserMb })
+  );
+}
+
+export const memoryRules: readonly Rule[] = [
+  rule({
+    id: 'oom-kill',
+    explains: ['service ended', 'process ended', 'symptom'],
+    needs: 'the engine’s or the kernel’s word of an OOM kill in the container, at the time of the end',
+    causeOf(effect, of) {
+      if (effect.kind === 'service ended') {
+        return effect.crash.kind === 'oom' ? oomFact(of, effect.crash, 'the kill was its end') : undefined;
+      }
+      const service = effect.kind === 'process ended' ? effect.service : undefined;
+      const crash = of.crashes.find(
+        (each) =>
+          each.kind === 'oom' && each.exitCode === undefined && (service ?? each.service) === each.service,
+      );
+      if (crash === undefined) return undefined;
+      if (effect.kind === 'symptom') {
+        // A kill that a suite's failure doesn't speak of counts where it is itself what forbids the "go".
+        return of.suite.outcome.kind === 'passed'
+          ? oomFact(of, crash, 'an OOM kill, even of a child, is never a "go"')
+          : undefined;
+      }
+      const apartMs = msBetween(crash.at, effect.at);
+      if (apartMs === undefined || Math.abs(apartMs) > togetherMs) return undefined;
+      return oomFact(of, crash, `the kill and the end are ${String(Math.abs(apartMs))} ms apart`);
+    },
+  }),
+  rule({
+    id: 'kept-per-user',
+    explains: ['oom kill'],
+    needs:
+      'log lines of the service with `users` and `keptMb` before the kill, an idle baseline, and samples that saw it grow',
+    recommends: 'a limit for all users; fewer users where the host can’t hold it',
+    causeOf({ crash: { service, at } }, of) {
+      const measures = measuresOf(of, service);
+      const kept = keptBefore(of, service, at);
+      const [first, ...others] = kept;
+      if (measures === undefined || first === undefined) return undefined;
+      const users = kept.reduce((sum, each) => sum + each.users, 0);
+      const perUserMb = kept.reduce((sum, each) => sum + each.mb, 0) / users;
+      const advice = growthAdvice(of, measures, perUserMb, 'what it keeps of each user');
+      return {
+        kind: 'root',
+        says:
+          `it keeps ${mib(perUserMb)} of each user above ${mib(measures.baselineMb)} idle: it had ${String(users)} of ` +
+          `${String(of.users)} users when it met its limit`,
+        evidence: [
+          logEvidence(first.line),
+          ...others.map(({ line }) => logEvidence(line)),
+          samplesEvidence(measures),
+        ],
+        link: 'the lines and the samples are from before the kill',
+        ...(advice === undefined ? {} : { advice }),
+      };
+    },
+  }),
+  rule({
+    id: 'grew-under-load',
+    explains: ['oom kill'],
+    needs: 'an idle baseline, and samples that saw the service grow from it towards its limit',
+    recommends:
+      'a limit with twice the room to grow: the kill cut the growth off, what it would have been nobody saw',
+    causeOf({ crash: { service } }, of) {
+      const measures = measuresOf(of, service);
+      if (measures === undefined) return undefined;
+      const { baselineMb, limitMb, peakMb } = measures;
+      const roomMb = limitMb - baselineMb;
+      const advice = memoryAdvice(of, {
+        service,
+        needMb: baselineMb + 2 * roomMb,
+        because: `it filled the ${mib(roomMb)} above its ${mib(baselineMb)} idle; the kill cut its growth off, so twice that`,
+      });
+      return {
+        kind: 'root',
+        says:
+          `it grew from ${mib(baselineMb)} idle to ${mib(peakMb)} under ${String(of.users)} users: at least ` +
+          `${mib((peakMb - baselineMb) / of.users)} of each`,
+        evidence: [samplesEvidence(measures)],
+        link: 'the samples are from before the kill',
+        ...(advice === undefined ? {} : { advice }),
+      };
+    },
+  }),
+  rule({
+    id: 'unseen-growth',
+    explains: ['oom kill'],
+    needs: 'samples of the service that stayed far below the limit: it was filled between two of them',
+    causeOf({ crash: { service } }, of) {
+      const memory = memoryOf(of, service);
+      if (memory === undefined || memory.peakMb >= memory.limitMb * seenShare) return undefined;
+      const text = `highest sample ${mib(memory.peakMb)} of ${mib(memory.limitMb)}, without page cache`;
+      return {
+        kind: 'root',
+        says: 'it wanted more than its limit all at once, between two samples: how much, nobody saw',
+        evidence: [{ kind: 'samples', service, text }],
+        link: 'the samples are from before and after the kill',
+      };
+    },
+  }),
+];

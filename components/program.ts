@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
-import { connectDocker, resolveDockerHost } from '../engine/docker.js';
+import { connectDocker, resolveDockerHost, tooOld } from '../engine/docker.js';
 import { ConfigError, configNamespace, parseConfig, resolveEnvironment } from './config.js';
 import { TestEnvironment } from './environment.js';
 import { hostProblems } from './sizing.js';
@@ -42,14 +42,18 @@ function decryptedKeys(): string[] {
 }
 
 async function hostMemoryMb(dockerHost: string): Promise<number> {
-  try {
-    const { MemTotal } = (await connectDocker(dockerHost).info()) as { MemTotal: number };
-    return MemTotal / mebibyte;
-  } catch (cause) {
+  const engine = connectDocker(dockerHost);
+  const [version, { MemTotal }] = await Promise.all([
+    engine.version(),
+    engine.info() as Promise<{ MemTotal: number }>,
+  ]).catch((cause: unknown) => {
     throw new Error(
       `no Docker Engine answers at ${dockerHost}: start it, or choose another with DOCKER_HOST or "docker context use" ` +
         '("npm run doctor" shows the state of every piece)',
       { cause },
     );
-  }
+  });
+  const obstacle = tooOld(version);
+  if (obstacle !== undefined) throw new Error(obstacle);
+  return MemTotal / mebibyte;
 }

@@ -2,15 +2,15 @@ import { execa } from 'execa';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { adoptDaemon, runningDaemon, startDaemon } from './daemon.js';
-import { connectDocker, defaultDockerHost, resolveDockerHost } from './docker.js';
+import { connectDocker, defaultDockerHost, resolveDockerHost, tooOld } from './docker.js';
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
 import { reasonOf } from './errors.js';
 import { type Found, type Update } from './pieces.js';
 
 export interface DockerFacts {
   host: string;
-  /** Server version, or why it doesn't answer. */
-  answer: { version: string } | { problem: string; denied: boolean };
+  /** Server version, and why that is too old if it is, or why it doesn't answer. */
+  answer: { version: string; obstacle?: string } | { problem: string; denied: boolean };
   isRoot: boolean;
   canInstallPackages: boolean;
   hasDockerd: boolean;
@@ -24,7 +24,10 @@ export type DockerDecision =
 
 /** What to do about the Docker Engine on a machine with these facts. */
 export function decideDocker(facts: DockerFacts): DockerDecision {
-  if ('version' in facts.answer) return { kind: 'use', version: facts.answer.version };
+  if ('version' in facts.answer) {
+    const { version, obstacle } = facts.answer;
+    return obstacle === undefined ? { kind: 'use', version } : { kind: 'refuse', message: obstacle };
+  }
   const problem = `Docker Engine at ${facts.host} does not answer (${facts.answer.problem})`;
   if (facts.answer.denied) {
     return {
@@ -66,8 +69,9 @@ export async function dockerFacts(host: string = resolveDockerHost()): Promise<D
 
 async function askVersion(host: string): Promise<DockerFacts['answer']> {
   try {
-    const { Version } = await connectDocker(host).version();
-    return { version: Version };
+    const answer = await connectDocker(host).version();
+    const obstacle = tooOld(answer);
+    return { version: answer.Version, ...(obstacle === undefined ? {} : { obstacle }) };
   } catch (error) {
     const denied = error instanceof Error && 'code' in error && error.code === 'EACCES';
     return { problem: reasonOf(error), denied };
@@ -93,6 +97,7 @@ export async function ensureDocker(cache: string, update: Update): Promise<Found
   const answer = await askVersion(facts.host);
   if ('problem' in answer)
     throw new Error(`Docker Engine was started but does not answer at ${facts.host}: ${answer.problem}`);
+  if (answer.obstacle !== undefined) throw new Error(answer.obstacle);
   return { way: 'fallback', host: facts.host, version: answer.version };
 }
 

@@ -62,3 +62,20 @@ export function connectDocker(host: string): Docker {
     port: url.port === '' ? 2375 : Number(url.port),
   });
 }
+
+/** Earlier engines take a running container's limit of processes without a word, and ignore it. */
+const leastApi = { version: '1.40', engine: '19.03' };
+
+/**
+ * Why an engine is too old for this project, if it is.
+ * @param answer to `GET /version`
+ */
+export function tooOld({ Version, ApiVersion }: { Version: string; ApiVersion: string }): string | undefined {
+  const [major = 0, minor = 0] = ApiVersion.split('.').map(Number);
+  const [leastMajor = 0, leastMinor = 0] = leastApi.version.split('.').map(Number);
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return undefined;
+  return (
+    `Docker Engine ${Version} is too old: it speaks API ${ApiVersion}, needed is ${leastApi.version} ` +
+    `(Docker Engine ${leastApi.engine}) or newer; update it, or choose another with DOCKER_HOST or "docker context use"`
+  );
+}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { tooOld } from '../../engine/docker.js';
 import { decideDocker, type DockerFacts } from '../../engine/docker-engine.js';
 
 const facts: DockerFacts = {
@@ -18,6 +19,26 @@ describe('Docker Engine', () => {
   test('is used when it answers, whoever asks and wherever it is', () => {
     const remote = { ...facts, host: 'ssh://somewhere', isRoot: false, answer: { version: '28.0.1' } };
     expect(decideDocker(remote)).toEqual({ kind: 'use', version: '28.0.1' });
+  });
+
+  test('is refused when it is too old, and is not replaced', () => {
+    const answer = { version: '18.09.1', obstacle: 'Docker Engine 18.09.1 is too old' };
+    expect(refusal({ answer })).toBe('Docker Engine 18.09.1 is too old');
+  });
+
+  test.each([
+    ['18.09.1', '1.39'],
+    ['17.05.0-ce', '1.9'],
+    ['0.9', '0.99'],
+  ])('%s with API %s is too old', (Version, ApiVersion) => {
+    expect(tooOld({ Version, ApiVersion })).toBe(
+      `Docker Engine ${Version} is too old: it speaks API ${ApiVersion}, needed is 1.40 (Docker Engine 19.03) or ` +
+        'newer; update it, or choose another with DOCKER_HOST or "docker context use"',
+    );
+  });
+
+  test.each(['1.40', '1.41', '1.100', '2.0'])('with API %s is new enough', (ApiVersion) => {
+    expect(tooOld({ Version: '99', ApiVersion })).toBeUndefined();
   });
 
   test('is installed by root with apt', () => {

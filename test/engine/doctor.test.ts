@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -33,6 +36,26 @@ describe('doctor', () => {
     expect(states(result)).toMatchObject({ 'Docker Engine': 'impossible', 'service images': 'impossible' });
     expect(result.stdout).toContain("A run can't start: Docker Engine, service images");
     expect(existsSync(cache)).toBe(false);
+  }, 60_000);
+
+  test('names the Docker Engine that is too old, and asks it for nothing else', async () => {
+    const asked: string[] = [];
+    const old = createServer(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(JSON.stringify({ Version: '18.09.1', ApiVersion: '1.39' }));
+    });
+    await once(old.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = old.address() as AddressInfo;
+      const result = await doctor([], { DOCKER_HOST: `tcp://127.0.0.1:${String(port)}` });
+      expect(result.exitCode).toBe(1);
+      expect(states(result)).toMatchObject({ 'Docker Engine': 'impossible', 'service images': 'impossible' });
+      expect(result.stdout).toContain('Docker Engine 18.09.1 is too old');
+      expect(asked).toEqual(['/version']);
+    } finally {
+      old.closeAllConnections();
+      old.close();
+    }
   }, 60_000);
 
   test('does not trust a damaged piece', async () => {

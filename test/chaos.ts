@@ -1,0 +1,68 @@
+/**
+ * `npm run chaos -- N`: harm of every kind, N times or a multiple of it, done to real runs; each part says what it
+ * found and the last line how often the runs withstood it.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { terminalProgress } from '../engine/progress.js';
+import { messageOf } from '../runners/errors.js';
+import { exitCodes } from '../runners/exit-codes.js';
+import { listenForInterruption } from '../runners/interruption.js';
+import { table } from '../runners/report/terminal.js';
+import { cancels } from './chaos/cancels.js';
+import { kills } from './chaos/kills.js';
+import type { ChaosPart } from './chaos/part.js';
+
+const parts: readonly ChaosPart[] = [kills, cancels];
+
+function parseCount(value: string): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError('allowed is a whole number from 1');
+}
+
+/** @returns the exit code. */
+async function chaos(count: number, chosen: readonly ChaosPart[]): Promise<number> {
+  const progress = terminalProgress();
+  const interruption = listenForInterruption(() => {
+    progress.note('Interrupted: ending what was begun.');
+  });
+  const { stop } = interruption;
+  const all = { passed: 0, failed: 0 };
+  for (const part of chosen) {
+    if (stop.aborted) break;
+    progress.note(`${part.name}: ${part.describe(count)}`);
+    const { rows, passed, failed } = await part.run(count, progress, stop);
+    process.stdout.write(
+      `${table(rows)}\n${part.name}: ${String(passed)} passed, ${String(failed)} failed\n\n`,
+    );
+    all.passed += passed;
+    all.failed += failed;
+  }
+  interruption.end();
+  process.stdout.write(`${String(all.passed)} passed, ${String(all.failed)} failed\n`);
+  if (stop.aborted) return exitCodes.interrupted;
+  return all.failed === 0 && all.passed > 0 ? exitCodes.go : exitCodes.noGo;
+}
+
+const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+
+const program = new Command('npm run chaos --')
+  .description('Harms real runs in every way that they have to withstand.')
+  .argument('[count]', 'how often', parseCount, 5)
+  .addOption(
+    new Option('--part <name>', 'only this; may be given several times')
+      .choices(parts.map(({ name }) => name))
+      .argParser(collect)
+      .default([]),
+  )
+  .action(async (count: number, { part: names }: { part: string[] }) => {
+    const chosen = parts.filter(({ name }) => names.length === 0 || names.includes(name));
+    process.exitCode = await chaos(count, chosen);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = exitCodes.error;
+}

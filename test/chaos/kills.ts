@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { systemClock, waitUntil } from '../../engine/wait.js';
+import { processesOf } from '../../runners/processes.js';
+import type { ChaosPart } from './part.js';
+import { inTurns, type Trial } from './support/trials.js';
+import type { Ward } from './support/ward.js';
+
+const runnerKillsPerCount = 6;
+const childKillsPerCount = 2;
+const endDeadlineMs = 5 * 60_000;
+/** An operation of Pulumi takes about as long. */
+const operationMs = 4_000;
+
+/** The processes of an operation of Pulumi, known by their command lines. */
+const children: readonly (readonly [string, RegExp])[] = [
+  ['the Pulumi CLI', /\/pulumi\0(up|destroy)/],
+  ['the language host', /pulumi-language-nodejs/],
+  ['the Docker provider', /resource-docker/],
+];
+
+export const kills: ChaosPart = {
+  name: 'kills',
+  describe: (count) =>
+    `SIGKILL of the runner at ${String(count * runnerKillsPerCount)} random moments, ` +
+    `of its children at ${String(count * childKillsPerCount)}`,
+  run: (count, progress, signal) =>
+    inTurns(
+      (wholeMs) => [
+        ...times(count * runnerKillsPerCount, () => killOfRunner(Math.random() * wholeMs)),
+        ...times(count * childKillsPerCount, (index) => killOfChild(index, Math.random() * operationMs)),
+      ],
+      progress,
+      signal,
+    ),
+};
+
+const times = (count: number, make: (index: number) => Trial): Trial[] =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+const inSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+function killOfRunner(afterMs: number): Trial {
+  return {
+    title: `SIGKILL of the runner after ${inSeconds(afterMs)}`,
+    async attempt(ward) {
+      const run = ward.start();
+      await systemClock.sleep(afterMs);
+      run.kill('SIGKILL');
+      await run.ended;
+      return ward.untilNothingIsLeft();
+    },
+  };
+}
+
+function killOfChild(index: number, afterMs: number): Trial {
+  const [name, pattern] = children[index % children.length] ?? ['', /^$/];
+  return {
+    title: `SIGKILL of ${name}, ${inSeconds(afterMs)} after its start`,
+    async attempt(ward) {
+      const run = ward.start();
+      const isThere = (): Promise<number[]> => Promise.resolve(pidsOf(ward, pattern));
+      const wait = { deadlineMs: endDeadlineMs, intervalMs: 20 };
+      await waitUntil(isThere, ({ length }) => length > 0, { what: `start of ${name}`, ...wait });
+      await systemClock.sleep(afterMs);
+      // It may have ended meanwhile: then the next operation has another one.
+      const pids = await waitUntil(isThere, ({ length }) => length > 0 || run.hasEnded(), {
+        what: `another start of ${name}`,
+        ...wait,
+      });
+      if (pids.length === 0) throw new Error(`the run ended first:\n${run.output()}`);
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      await run.ended;
+      const [last] = (await ward.records()).slice(-1);
+      if (last === undefined) throw new Error(`it left no record:\n${run.output()}`);
+      return ward.untilNothingIsLeft();
+    },
+  };
+}
+
+function pidsOf({ mark }: Ward, pattern: RegExp): number[] {
+  return processesOf({ mark })
+    .map(({ pid }) => pid)
+    .filter((pid) => pattern.test(commandLineOf(pid)));
+}
+
+/** With a zero byte after each argument. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
+  } catch {
+    return ''; // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,62 @@
+import { rm } from 'node:fs/promises';
+import type { Progress } from '../../../engine/progress.js';
+import { messageOf } from '../../../runners/errors.js';
+import type { ChaosResult } from '../part.js';
+import { newWard, type Ward } from './ward.js';
+
+/** One run that is harmed. */
+export interface Trial {
+  /** What is done to it, and when. */
+  title: string;
+  /** @returns how long the cleanup took, ms. @throws Error when the run did not withstand it. */
+  attempt: (ward: Ward) => Promise<number>;
+}
+
+/**
+ * Tries one after the other in one state, so that each run is the next one after what was done to the last; the last
+ * one is a run that nobody harms.
+ * @param trialsFor gets how long such a run takes, ms.
+ */
+export async function inTurns(
+  trialsFor: (wholeMs: number) => Trial[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ChaosResult> {
+  const ward = await newWard();
+  const rows: string[][] = [];
+  let failed = 0;
+  const tryOne = async ({ title, attempt }: Trial): Promise<void> => {
+    const step = progress.step(title);
+    try {
+      const cleanupMs = await attempt(ward);
+      step.done();
+      rows.push([title, 'withstood', (cleanupMs / 1000).toFixed(1)]);
+      for (const { folder } of await ward.records()) await rm(folder, { recursive: true });
+    } catch (error) {
+      failed += 1;
+      step.fail(messageOf(error));
+      rows.push([title, 'failed', '?']);
+    }
+  };
+
+  const startedMs = performance.now();
+  await tryOne(unharmed);
+  const trials = trialsFor(performance.now() - startedMs);
+  for (const trial of [...trials, unharmed]) if (!signal.aborted) await tryOne(trial);
+  if (failed === 0) await ward.dismiss();
+  const head = ['what was done to a run', 'result', 'cleaned up after s'];
+  return { rows: { head, rows }, passed: rows.length - failed, failed };
+}
+
+const unharmed: Trial = {
+  title: 'nothing',
+  async attempt(ward) {
+    const run = ward.start();
+    await run.ended;
+    const [last] = (await ward.records()).slice(-1);
+    if (last?.record.suites[0]?.destruction.kind !== 'destroyed') {
+      throw new Error(`it did not end as it should:\n${run.output()}`);
+    }
+    return ward.untilNothingIsLeft();
+  },
+};

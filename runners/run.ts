@@ -98,7 +98,7 @@ function recordOf(
     host: { ...host, node: process.versions.node },
     ...known,
     verdict: judgeRun(known),
-    diagnosis: diagnose({ ...known, host }, readArtifacts(plan.folder, suites)),
+    ...diagnose({ ...known, host }, readArtifacts(plan.folder, suites)),
   };
 }
 

@@ -13,7 +13,6 @@ import { parseJson } from '../json.js';
 import type { Change } from '../report/diagnosis-schema.js';
 import type { RunRecord } from '../report/record.js';
 import { settingsOf } from '../settings.js';
-import { mergeChanges } from './merge-changes.js';
 
 /** A key's old and new value. */
 export interface Edit {
@@ -35,11 +34,11 @@ const nameOf = ({ path: keys }: Setting): string => `${configNamespace}:${keys.j
  * @throws ConfigError with every reason why it can't be written, the budget included: the file is as it was then.
  */
 export async function applyRecommendation(
-  record: Pick<RunRecord, 'diagnosis' | 'environment'>,
+  record: Pick<RunRecord, 'recommended' | 'environment'>,
   file: string,
 ): Promise<Edit[]> {
   const source = path.basename(file);
-  const wanted = mergeChanges(record).filter((change) => change.kind === 'setting');
+  const wanted = record.recommended.filter((change) => change.kind === 'setting');
   if (wanted.length === 0) return [];
   const document = await readDocument(file, record.environment.profile);
   const before = environmentOf(document, source);

@@ -3,6 +3,7 @@ import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagn
 import { judgeRun } from '../verdict.js';
 import { caseOf, crashEvidence, linesOf, logEvidence, shortened, type Artifacts, type Case } from './case.js';
 import type { Fact } from './facts.js';
+import { mergeChanges } from './merge-changes.js';
 import { rules } from './rules.js';
 import { failedTests } from './suite-rules.js';
 
@@ -18,11 +19,15 @@ const quotedTests = 3;
  * holds is in a chain; where no rule knows the cause, it is "unknown", with what there is to read.
  * @param artifacts of each suite, by its name.
  */
-export function diagnose(record: Known, artifacts: Readonly<Record<string, Artifacts>>): Diagnosis[] {
-  return record.suites.flatMap((suite) => {
+export function diagnose(
+  record: Known,
+  artifacts: Readonly<Record<string, Artifacts>>,
+): Pick<RunRecord, 'diagnosis' | 'recommended'> {
+  const diagnosis = record.suites.flatMap((suite) => {
     const missed = missedBy(suite, record);
     return missed.length === 0 ? [] : [explain(caseOf(suite, record, artifacts[suite.name] ?? {}), missed)];
   });
+  return { diagnosis, recommended: mergeChanges(diagnosis, record.environment) };
 }
 
 /** The metrics that forbid a "go" on this suite's account. */

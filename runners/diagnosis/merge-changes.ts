@@ -1,14 +1,15 @@
 import type { RunRecord } from '../report/record.js';
-import type { Change } from '../report/diagnosis-schema.js';
+import type { Change, Diagnosis } from '../report/diagnosis-schema.js';
 import { budgetChange } from './numbers.js';
-
-type Known = Pick<RunRecord, 'diagnosis' | 'environment'>;
 
 /**
  * What all suites' diagnoses recommend together, each key and option once: of several sizes the largest, of several
  * counts the smallest, and the budget that all limits together need.
  */
-export function mergeChanges({ diagnosis, environment }: Known): Change[] {
+export function mergeChanges(
+  diagnosis: readonly Diagnosis[],
+  environment: Pick<RunRecord['environment'], 'budgetMb' | 'limitMb'>,
+): Change[] {
   const merged = new Map<string, Change>();
   for (const { conclusion } of diagnosis) {
     const changes = conclusion.kind === 'explained' ? (conclusion.recommendation?.changes ?? []) : [];

@@ -20,7 +20,7 @@ const causeSchema = z.strictObject({
   link: z.string(),
 });
 
-const changeSchema = z.discriminatedUnion('kind', [
+export const changeSchema = z.discriminatedUnion('kind', [
   /** A key of the stack's settings file, below the namespace; `from` is what the run had. */
   z.strictObject({
     kind: z.literal('setting'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { profileNames, serviceNames } from '../../components/services.js';
-import { diagnosisSchema } from './diagnosis-schema.js';
+import { changeSchema, diagnosisSchema } from './diagnosis-schema.js';
 
 /** Bumped whenever an older reader would misread a newer record. */
 export const recordVersion = 2;
@@ -249,5 +249,7 @@ export const runRecordSchema = z.strictObject({
   verdict: verdictSchema,
   /** Of each suite that was not good for a "go". */
   diagnosis: z.array(diagnosisSchema),
+  /** What all of them recommend together, each key and option once. */
+  recommended: z.array(changeSchema),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;

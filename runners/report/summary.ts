@@ -11,6 +11,7 @@ import {
   type Trouble,
 } from './content.js';
 import type { RunRecord, SuiteRecord } from './record.js';
+import { recommendationLines, whys, type Why } from './why.js';
 
 /** GitHub takes 1024 KiB per step, whatever else that step says. */
 const largestBytes = 256 * 1024;
@@ -24,6 +25,8 @@ export function markdownSummary(record: RunRecord): string {
     `## ${escape(verdictLine(record))}`,
     heading(record).map(escape).join('<br>\n'),
     table(metricRows(record), 'l'),
+    ...whys(record).map(why),
+    ...recommendationLines(record).map(escape),
     table(suiteRows(record.suites), 'r'),
     `<details><summary>Memory of each service, its highest peak</summary>\n\n${table(memoryRows(record), 'r')}\n\n</details>`,
   ];
@@ -45,6 +48,24 @@ function block({ title, text }: Trouble): string {
   const shown = text.length > longestText ? `${text.slice(0, longestText)}\n… (cut)` : text;
   // Only after an empty line does Markdown see that this ends with </pre>, and not with the next empty line.
   return `<details><summary>${escape(title)}</summary>\n\n<pre>\n${preformatted(shown)}\n</pre>\n\n</details>`;
+}
+
+/** Indented, so that a cause's evidence stays with it. */
+function why({ title, causes, conclusion, unexplained }: Why): string {
+  const list = (lines: readonly string[], indent: string): string[] =>
+    lines.map((line) => `${indent}- ${escape(line)}`);
+  return [
+    `**${escape(title)}**`,
+    '',
+    ...causes.flatMap(({ says, evidence }, index) => [
+      `${String(index + 1)}. ${escape(says)}`,
+      ...list(evidence, '   '),
+    ]),
+    '',
+    escape(conclusion),
+    '',
+    ...list(unexplained, ''),
+  ].join('\n');
 }
 
 function table({ head, rows }: Rows, alignment: 'l' | 'r'): string {

@@ -11,6 +11,7 @@ import {
   type Trouble,
 } from './content.js';
 import type { Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+import { recommendationLines, whys, type Why } from './why.js';
 
 /** The run's summary as plain text: no colours, the verdict last. */
 export function terminalReport(record: RunRecord, folder: string): string {
@@ -19,6 +20,7 @@ export function terminalReport(record: RunRecord, folder: string): string {
     table(suiteRows(record.suites)),
     table(memoryRows(record)),
     ...record.suites.flatMap(details),
+    ...whyReport(record),
     metricTable(record),
     verdictLine(record),
     `Artifacts: ${folder}`,
@@ -48,6 +50,20 @@ function details(suite: SuiteRecord): string[] {
   const shown =
     text.length > longestDetail ? `${text.slice(0, longestDetail)}\n… (the rest is in the record)` : text;
   return [`${suite.name}:\n${indent(shown)}`];
+}
+
+/** The diagnosis of each suite that was not good for a "go", and what it recommends. */
+export function whyReport(record: RunRecord): string[] {
+  const recommended = recommendationLines(record);
+  return [...whys(record).map(whyText), ...(recommended.length === 0 ? [] : [recommended.join('\n')])];
+}
+
+function whyText({ title, causes, conclusion, unexplained }: Why): string {
+  const lines = causes.flatMap(({ says, evidence }, index) => [
+    `${String(index + 1)}. ${says}`,
+    ...evidence.map((line) => `     ${line}`),
+  ]);
+  return [title, ...[...lines, conclusion, ...unexplained.map((line) => `     ${line}`)].map(indent)].join('\n');
 }
 
 const asText = ({ title, text }: Trouble): string => (text === undefined ? title : `${title}\n${text}`);

@@ -83,6 +83,7 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
     },
     runner: { peakRssMb: 120 },
     diagnosis: [],
+    recommended: [],
     ...known,
     ...changes,
   };

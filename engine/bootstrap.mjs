@@ -14,6 +14,7 @@ const root = path.dirname(import.meta.dirname ?? path.dirname(new URL(import.met
 const entries = {
   tests: 'test/run.ts',
   soak: 'test/soak.ts',
+  incident: 'test/incident.ts',
   chaos: 'test/chaos.ts',
   doctor: 'engine/doctor.ts',
   pulumi: 'engine/pulumi.ts',

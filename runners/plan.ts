@@ -20,6 +20,8 @@ export interface Choices {
   suites: readonly string[];
   categories: readonly string[];
   keepOnFailure: boolean;
+  /** All suites at once in one environment, instead of one each. */
+  together?: boolean;
   users: number;
 }
 
@@ -36,6 +38,8 @@ export interface Plan {
   /** Names of the suites that a full run has besides. */
   notChosen: string[];
   keepOnFailure: boolean;
+  /** All suites at once in one environment, which they share. */
+  together: boolean;
   /** Of each environment, from its start. */
   ttlMinutes: number;
   users: number;
@@ -75,6 +79,7 @@ export async function makePlan(
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
     keepOnFailure: choices.keepOnFailure,
+    together: choices.together ?? false,
     ttlMinutes: config.ttlMinutes,
     users: choices.users,
   };

@@ -11,6 +11,7 @@ import { recordVersion, type RunRecord, type SuiteRecord } from './report/record
 import { rehearseSuite, type Dependencies, type Interruption } from './suite-cycle.js';
 import { stackName } from './names.js';
 import type { Suite } from './suites.js';
+import { rehearseTogether } from './together.js';
 import { judgeRun } from './verdict.js';
 
 /** Keeps what is known of a run so far: it has to be on disk before the runner can die. */
@@ -47,7 +48,11 @@ export async function run(
     });
   };
   let cannotGoOn: string | undefined;
-  for (const suite of plan.suites) {
+  if (plan.together) {
+    await save(recordSoFar());
+    suites.push(...(await rehearseTogether(plan.suites, { ...dependencies, plan, interruption, progress })));
+  }
+  for (const suite of plan.suites.slice(suites.length)) {
     await save(recordSoFar());
     if (interruption.stop.aborted) cannotGoOn = 'the run was interrupted';
     if (cannotGoOn !== undefined) {

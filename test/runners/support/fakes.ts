@@ -36,6 +36,7 @@ export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
     suites: suites.map(suiteNamed),
     notChosen: [],
     keepOnFailure: false,
+    together: false,
     ttlMinutes: 240,
     users: 10,
     ...changes,

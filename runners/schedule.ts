@@ -1,59 +1,60 @@
-export interface Stages<Item, Ready, Result> {
+/** Something that was prepared for a job, well or badly. */
+interface Prepared {
+  /** Aborts, or has, when there is nothing left to do but to tidy it up: that waits for no job. */
+  over: AbortSignal;
+}
+
+export interface Stages<Item, Ready extends Prepared, Result> {
   /** @param isNeeded whether a job has nothing to do until this is ready; before, it is prepared ahead. */
   prepare: (item: Item, isNeeded: () => boolean) => Promise<Ready>;
-  /** Also gets what the stop found ready, to tidy it up. */
   use: (ready: Ready) => Promise<Result>;
   onResult: (result: Result, index: number) => Promise<void>;
 }
 
 /**
  * Prepares and uses the items in their order, as many at once as there are jobs, and one more is prepared ahead
- * while all jobs are at work. After the stop nobody waits for a job any more.
+ * while all jobs are at work.
  * @throws whatever a stage throws; stages are expected to put what goes wrong into their results.
  */
-export function schedule<Item, Ready, Result>(
+export function schedule<Item, Ready extends Prepared, Result>(
   items: readonly Item[],
   jobs: number,
-  stop: AbortSignal,
   { prepare, use, onResult }: Stages<Item, Ready, Result>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const ready: (() => Promise<void>)[] = [];
+    const waiting = new Map<number, Ready>();
     let begun = 0;
-    let inUse = 0;
+    let atWork = 0;
     let ended = 0;
 
-    const useOne = async (made: Ready, index: number): Promise<void> => {
-      inUse += 1;
-      const result = await use(made);
-      inUse -= 1;
+    const prepareOne = async (item: Item, index: number): Promise<void> => {
+      const ready = await prepare(item, () => atWork < jobs);
+      waiting.set(index, ready);
+      ready.over.addEventListener('abort', advance);
+      advance();
+    };
+    const useOne = async (ready: Ready, index: number, places: 0 | 1): Promise<void> => {
+      waiting.delete(index);
+      ready.over.removeEventListener('abort', advance);
+      atWork += places;
+      const result = await use(ready);
+      atWork -= places;
       await onResult(result, index);
       ended += 1;
       advance();
     };
-    const begin = async (item: Item, index: number): Promise<void> => {
-      const made = await prepare(item, () => inUse < jobs);
-      ready.push(() => useOne(made, index));
-      advance();
-    };
     const advance = (): void => {
-      if (ended === items.length) {
-        stop.removeEventListener('abort', advance);
-        resolve();
-        return;
+      if (ended === items.length) resolve();
+      for (const [index, ready] of waiting) {
+        if (ready.over.aborted) useOne(ready, index, 0).catch(reject);
+        else if (atWork < jobs) useOne(ready, index, 1).catch(reject);
       }
-      while (inUse < jobs || stop.aborted) {
-        const next = ready.shift();
-        if (next === undefined) break;
-        next().catch(reject);
-      }
-      while (begun < items.length && begun - ended < jobs + (inUse >= jobs ? 1 : 0)) {
+      while (begun < items.length && begun - ended < jobs + (atWork >= jobs ? 1 : 0)) {
         const index = begun;
         begun += 1;
-        begin(items[index] as Item, index).catch(reject);
+        prepareOne(items[index] as Item, index).catch(reject);
       }
     };
-    stop.addEventListener('abort', advance);
     advance();
   });
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { schedule } from '../../runners/schedule.js';
 
 /** A schedule whose stages end when the test says so. */
-function controlled(count: number, jobs: number, stop: AbortSignal = new AbortController().signal) {
+function controlled(count: number, jobs: number, over: AbortSignal = new AbortController().signal) {
   const log: string[] = [];
   const results: string[] = [];
   const needed = new Map<string, () => boolean>();
@@ -12,13 +12,13 @@ function controlled(count: number, jobs: number, stop: AbortSignal = new AbortCo
     return new Promise((resolve) => open.set(what, resolve));
   };
   const items = Array.from({ length: count }, (_, index) => String(index + 1));
-  const ended = schedule(items, jobs, stop, {
+  const ended = schedule(items, jobs, {
     async prepare(item: string, isNeeded) {
       needed.set(item, isNeeded);
       await stage(`up ${item}`);
-      return item;
+      return { item, over };
     },
-    async use(item: string) {
+    async use({ item }) {
       await stage(`suite ${item}`);
       return `result ${item}`;
     },
@@ -95,17 +95,21 @@ describe('several jobs', () => {
   });
 });
 
-test('after the stop what is prepared waits for no job: it is to be tidied up', async () => {
-  const stop = new AbortController();
-  const { log, end } = controlled(3, 1, stop.signal);
+test('what is over waits for no job, and takes none', async () => {
+  const over = new AbortController();
+  const { log, end } = controlled(4, 1, over.signal);
   await end('up 1', 'up 2');
-  expect(log).not.toContain('suite 2');
-  stop.abort();
-  expect(log).toContain('suite 2');
+  expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
+  over.abort();
+  expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'suite 2']);
+  await end('suite 2');
+  expect(log.slice(4)).toEqual(['up 3']);
+  await end('up 3');
+  expect(log.slice(4)).toEqual(['up 3', 'suite 3']);
 });
 
 test('what a stage throws ends the schedule', async () => {
-  const ended = schedule([1], 1, new AbortController().signal, {
+  const ended = schedule([1], 1, {
     prepare: () => Promise.reject(new Error('broken')),
     use: () => Promise.resolve(),
     onResult: () => Promise.resolve(),

@@ -3,6 +3,7 @@ import ms from 'ms';
 import { profileNames } from '../components/services.js';
 import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
+import { diagnosisOf, type DiagnoseChoices } from './diagnosis/command.js';
 import { messageOf } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { collectGarbage } from './gc.js';
@@ -119,6 +120,17 @@ program
   .option('--dry-run', 'only say what would be destroyed', false)
   .action(async ({ dryRun }: { dryRun: boolean }) => {
     process.exitCode = await collectGarbage(dryRun, checkout, terminalProgress());
+  });
+
+program
+  .command('diagnose')
+  .description('say why a run was no "go", and have what is recommended written to the settings')
+  .argument('[run]', "a run's id or folder (default: the last run)")
+  .option('--apply-recommendation', "write the recommended values into the stack's settings file", false)
+  .option('--stack <name>', 'into Pulumi.<name>.yaml: the stack whose settings the run had', parseNewStack)
+  .action(async (run: string | undefined, options: Omit<DiagnoseChoices, 'run'>) => {
+    const choices = { ...options, ...(run === undefined ? {} : { run }) };
+    process.stdout.write(`${await diagnosisOf(choices, checkout)}\n`);
   });
 
 function exitCodeHelp(): string {

@@ -26,6 +26,9 @@ const fileSchema = encryptionSchema.extend({ config: z.record(z.string(), z.unkn
 
 const defaultStack = 'dev';
 
+/** Its name; without a stack, that of the default one, which may be missing. */
+export const settingsFile = (stack?: string): string => `Pulumi.${stack ?? defaultStack}.yaml`;
+
 export interface SettingsRequest {
   checkout: string;
   /** `dev` by default, whose file may be missing. */
@@ -45,7 +48,7 @@ export async function readSettings({
   mayBeMissing = stack === undefined,
   note,
 }: SettingsRequest): Promise<Settings> {
-  const name = `Pulumi.${stack ?? defaultStack}.yaml`;
+  const name = settingsFile(stack);
   if (!existsSync(path.join(checkout, name))) {
     if (mayBeMissing) return { source: 'the defaults', config: {}, encryption: {} };
     throw new ConfigError([`there is no such file: choose another stack with --stack, or write it`], name);

@@ -5,7 +5,6 @@ import path from 'node:path';
 interface Counters {
   /** Page cache included. */
   kernelPeakMb?: number;
-  limitHits: number;
   oomKills: number;
 }
 
@@ -41,8 +40,8 @@ export function cgroupOf(
   const file = (name: string): string => read(path.join(folder, name)) ?? '';
   const cgroup = (): Counters | undefined =>
     version === 1
-      ? countersOf1(file('memory.max_usage_in_bytes'), file('memory.failcnt'), file('memory.oom_control'))
-      : countersOf2(file('memory.peak'), file('memory.events'));
+      ? countersFrom(file('memory.max_usage_in_bytes'), file('memory.oom_control'))
+      : countersFrom(file('memory.peak'), file('memory.events'));
   return cgroup() === undefined ? undefined : cgroup;
 }
 
@@ -62,19 +61,13 @@ function placeOf(lines: string, containerId: string): { version: 1 | 2; folder: 
     : { version: 1, folder: path.join('/sys/fs/cgroup/memory', folder) };
 }
 
-function countersOf1(maxUsage: string, failcnt: string, oomControl: string): Counters | undefined {
-  return countersFrom(maxUsage, Number(failcnt.trim() || Number.NaN), valueOf(oomControl, 'oom_kill'));
-}
-
-function countersOf2(peak: string, events: string): Counters | undefined {
-  return countersFrom(peak, valueOf(events, 'max'), valueOf(events, 'oom_kill'));
-}
-
-function countersFrom(peak: string, limitHits: number, oomKills: number): Counters | undefined {
-  if (!Number.isInteger(limitHits) || !Number.isInteger(oomKills)) return undefined;
+/** @param counts lines, one of which counts the kills in both versions. */
+function countersFrom(peak: string, counts: string): Counters | undefined {
+  const oomKills = valueOf(counts, 'oom_kill');
+  if (!Number.isInteger(oomKills)) return undefined;
   const kernelPeakMb = Number(peak.trim()) / bytesPerMb;
-  // Kernels before 5.19 have no peak in version 2.
-  return { ...(kernelPeakMb > 0 ? { kernelPeakMb } : {}), limitHits, oomKills };
+  // Version 2 has no peak before kernel 5.19.
+  return { ...(kernelPeakMb > 0 ? { kernelPeakMb } : {}), oomKills };
 }
 
 /** From lines like `oom_kill 3`. */

@@ -1,3 +1,4 @@
+import { describeCrash } from './report/crash.js';
 import type { Crash, LastLines, Measured, Outcome, Phase } from './report/record.js';
 
 /** What a service wrote; each line begins with its time, as the engine notes it. */
@@ -53,7 +54,7 @@ export function outcomeOfFault(
   const [first] = crashes.filter(ends);
   if (first === undefined) return undefined;
   const message = [
-    ...crashes.map(describeCrash),
+    ...crashes.map(headline),
     ...[...new Set(crashes.map(({ service }) => service))].map((service) => quote(service, logs)),
   ].join('\n');
   return phase === 'suite' && !fromOutside.includes(first.kind)
@@ -61,11 +62,8 @@ export function outcomeOfFault(
     : { kind: 'errored', phase, message };
 }
 
-function describeCrash({ service, kind, at, exitCode, evidence }: Crash): string {
-  const code =
-    exitCode === undefined || evidence.includes('exit code') ? '' : `, exit code ${String(exitCode)}`;
-  return `${service} ${kind}${at === undefined ? '' : ` at ${at}`}: ${evidence}${code}`;
-}
+const headline = (crash: Crash): string =>
+  `${crash.service} ${crash.kind}${crash.at === undefined ? '' : ` at ${crash.at}`}: ${describeCrash(crash)}`;
 
 function quote(service: string, logs: readonly ServiceLog[]): string {
   const lines = lastLines(logs.find((candidate) => candidate.service === service)?.log ?? '');

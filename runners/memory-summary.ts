@@ -28,7 +28,6 @@ const sampleSchema = z.strictObject({
   readAtMs: z.number(),
   usedMb: megabytes,
   kernelPeakMb: megabytes.optional(),
-  limitHits: count.optional(),
 });
 export type Sample = z.infer<typeof sampleSchema>;
 
@@ -39,7 +38,7 @@ const kernelSchema = z.strictObject({
     host: z.strictObject({ totalMb: megabytes, availableMb: megabytes, oomKills: count }).optional(),
     services: z.partialRecord(
       z.enum(serviceNames),
-      z.strictObject({ kernelPeakMb: megabytes.optional(), limitHits: count, oomKills: count }),
+      z.strictObject({ kernelPeakMb: megabytes.optional(), oomKills: count }),
     ),
   }),
 });
@@ -92,7 +91,7 @@ interface Tally {
   baselineMb?: number;
   peakMb: number;
 }
-type Counts = Pick<NonNullable<Memory['services'][ServiceName]>, 'kernelPeakMb' | 'limitHits' | 'oomKills'>;
+type Counts = Pick<NonNullable<Memory['services'][ServiceName]>, 'kernelPeakMb' | 'oomKills'>;
 
 /**
  * @param durationMs from the beginning of the sampling to its end.
@@ -121,11 +120,11 @@ export async function summarise(
       if (line.mark === loadBegins)
         for (const tally of tallies.values()) tally.baselineMb = tally.latest.usedMb;
     } else {
-      const { service, kernelPeakMb, limitHits } = line;
+      const { service, kernelPeakMb } = line;
       sampleCount += 1;
       clock.add(line);
       tallies.set(service, withSample(tallies.get(service), line));
-      counts.set(service, { ...counts.get(service), ...defined({ kernelPeakMb, limitHits }) });
+      counts.set(service, { ...counts.get(service), ...defined({ kernelPeakMb }) });
       peakMb = Math.max(peakMb, sum([...tallies.values()].map(({ latest }) => latest.usedMb)));
     }
   }

@@ -42,7 +42,6 @@ const statsSchema = z.object({
   memory_stats: z.object({
     usage: z.number().positive(),
     max_usage: z.number().optional(),
-    failcnt: z.int().optional(),
     stats: z.object({ total_inactive_file: z.number().optional(), inactive_file: z.number().optional() }),
   }),
 });
@@ -52,22 +51,20 @@ interface Reading {
   readAtMs: number;
   usedMb: number;
   kernelPeakMb?: number;
-  limitHits?: number;
 }
 
 /** One line of the engine's stats; undefined for a container that doesn't run (any more). */
 export function parseStats(stats: unknown): Reading | undefined {
   const parsed = statsSchema.safeParse(stats);
   if (!parsed.success) return undefined;
-  const { usage, max_usage: kernelPeak, failcnt: limitHits, stats: pages } = parsed.data.memory_stats;
+  const { usage, max_usage: kernelPeak, stats: pages } = parsed.data.memory_stats;
   // Inactive page cache is given back under pressure: it is no need. cgroup v1 and v2 name it differently.
   const inactiveFile = pages.total_inactive_file ?? pages.inactive_file ?? 0;
   return {
     readAtMs: Date.parse(parsed.data.read),
     usedMb: Math.max(0, usage - inactiveFile) / bytesPerMb,
-    // The engine has these of cgroup v1 only.
+    // The engine has it of cgroup v1 only.
     ...(kernelPeak === undefined ? {} : { kernelPeakMb: kernelPeak / bytesPerMb }),
-    ...(limitHits === undefined ? {} : { limitHits }),
   };
 }
 

@@ -128,18 +128,25 @@ type Counts = NonNullable<Memory['services'][ServiceName]>;
 const countsOf = (service: string, memory: Memory | undefined): Partial<Counts> =>
   new Map<string, Counts>(Object.entries(memory?.services ?? {})).get(service) ?? {};
 
+/**
+ * A container whose peak stays below it can't have met its limit. (How often a limit was met is a count of the
+ * kernel's too, but recent ones leave it at 0.)
+ */
+const nearShare = 0.9;
+
 /** From the engine's event, its state and the kernel's own count: each of them can miss what the others saw. */
 function kernelKillOf(
   oom: ContainerEvent | undefined,
   state: ContainerState | undefined,
-  { oomKills, limitHits }: Partial<Counts>,
+  { oomKills, kernelPeakMb, limitMb }: Partial<Counts>,
 ): Cause | undefined {
   // Out of memory was a group that the container is in; the kernel tells all of it, and chose another.
   if (state?.running === true && oomKills === 0) return undefined;
   const counted = oomKills !== undefined && oomKills > 0;
   const kills = `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
-  if (counted && limitHits === 0) {
-    return { kind: 'host oom', evidence: `${kills}, and that it never met its own limit` };
+  if (counted && kernelPeakMb !== undefined && limitMb !== undefined && kernelPeakMb < nearShare * limitMb) {
+    const peak = `${kernelPeakMb.toFixed(0)} of ${limitMb.toFixed(0)} MiB`;
+    return { kind: 'host oom', evidence: `${kills}, which never used more than ${peak}` };
   }
   if (oom !== undefined) return { kind: 'oom', evidence: evidenceOf(oom) };
   if (state?.oomKilled === true) return { kind: 'oom', evidence: 'its state says OOMKilled' };

@@ -1,3 +1,4 @@
+import { describeCrash } from './report/crash.js';
 import type { Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
 
 const deliveryLimitMs = 100;
@@ -106,7 +107,7 @@ function memoryMetric({ suites, environment }: Evidence): Metric {
 function crashMetric({ suites }: Evidence): Metric {
   const crashes = suites.flatMap(({ name, crashes: found }) =>
     found.measured
-      ? found.value.map((crash) => `${name}: ${crash.service} ${crash.kind} (${crash.evidence})`)
+      ? found.value.map((crash) => `${name}: ${crash.service} ${crash.kind} (${describeCrash(crash)})`)
       : [],
   );
   const unknowns = suites.flatMap(({ name, crashes: found }) =>

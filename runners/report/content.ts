@@ -1,5 +1,7 @@
 import { serviceNames } from '../../components/services.js';
-import type { Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+import { describeCrash } from './crash.js';
+import { growthPerUserMb } from './growth.js';
+import type { Fault, Memory, Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
 
 /** What every report for people shows, before it is laid out: text as it is, escaped for nothing. */
 export interface Rows {
@@ -61,22 +63,49 @@ export function suiteRows(suites: readonly SuiteRecord[]): Rows {
 
 const seconds = (ms: number | undefined): string => (ms === undefined ? '-' : (ms / 1000).toFixed(1));
 
-/** Each service's highest peak over all suites. */
-export function memoryRows({ suites, environment }: RunRecord): Rows {
+/** Each service in the suite in which it had its highest peak. */
+export function memoryRows({ suites, users, environment }: RunRecord): Rows {
   const rows = serviceNames.map((service) => {
-    const measured = suites.flatMap(({ memory }) =>
-      memory.measured ? (memory.value.services[service] ?? []) : [],
-    );
+    const measured = suites.flatMap(({ name, memory }) => {
+      const own = memory.measured ? memory.value.services[service] : undefined;
+      return own === undefined ? [] : [{ suite: name, ...own }];
+    });
+    const [highest] = measured.toSorted((one, other) => other.peakMb - one.peakMb);
     const kernel = measured.flatMap(({ kernelPeakMb }) => kernelPeakMb ?? []);
     return [
       service,
-      measured.length === 0 ? '?' : Math.max(...measured.map(({ peakMb }) => peakMb)).toFixed(0),
-      kernel.length === 0 ? '?' : Math.max(...kernel).toFixed(0),
+      figure(highest?.baselineMb, 0),
+      figure(highest === undefined ? undefined : growthPerUserMb(highest, users), 1),
+      figure(highest?.peakMb, 0),
+      highest?.suite ?? '?',
+      figure(kernel.length === 0 ? undefined : Math.max(...kernel), 0),
       String(environment.services[service]),
     ];
   });
-  return { head: ['service', 'peak MiB', 'with page cache', 'limit MiB'], rows };
+  return {
+    head: ['service', 'idle MiB', 'per user', 'peak MiB', 'in suite', 'with page cache', 'limit MiB'],
+    rows,
+  };
 }
+
+/** Each service's peak in each suite, and of all services at the same time. */
+export function peakRows({ suites }: RunRecord): Rows {
+  const peaks = (of: (memory: Memory) => number | undefined): string[] =>
+    suites.map(({ memory }) => figure(memory.measured ? of(memory.value) : undefined, 0));
+  return {
+    head: ['peak MiB', ...suites.map(({ name }) => name)],
+    rows: [
+      ...serviceNames.map((service) => [service, ...peaks(({ services }) => services[service]?.peakMb)]),
+      ['all, idle', ...peaks(({ baselineMb }) => baselineMb)],
+      ['all at the same time', ...peaks(({ peakMb }) => peakMb)],
+    ],
+  };
+}
+
+const figure = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '?';
+
+export const runnerLine = ({ runner }: RunRecord): string =>
+  `The runner's own process used ${runner.peakRssMb.toFixed(0)} MiB at most.`;
 
 export function metricRows({ verdict }: RunRecord): Rows {
   return {
@@ -96,13 +125,21 @@ export function troublesOf(suite: SuiteRecord): Trouble[] {
   return [
     ...outcomeTroubles(suite.outcome, suite.tests),
     ...(suite.crashes.measured
-      ? suite.crashes.value.map(({ service, kind, evidence }) =>
-          troubleOf(`${service}: ${kind}, ${evidence}`),
+      ? suite.crashes.value.map((crash) =>
+          troubleOf(`${crash.service}: ${crash.kind}, ${describeCrash(crash)}`),
         )
       : []),
+    ...faultTroubles(suite.fault),
     ...suite.problems.map(troubleOf),
     ...destructionTroubles(suite),
   ];
+}
+
+function faultTroubles(fault: Fault | undefined): Trouble[] {
+  if (fault === undefined) return [];
+  const { service, what, at, endedAfterMs } = fault;
+  const took = `${endedAfterMs.toFixed(0)} ms`;
+  return [troubleOf(`what was under way ended ${took} after the engine's event: ${service}: ${what}, ${at}`)];
 }
 
 /** Why a suite didn't pass: its outcome, then each test that didn't. */

@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import reportBuilder, { type Builder, type TestCase } from 'junit-report-builder';
+import { describeCrash } from './crash.js';
+import { growthPerUserMb } from './growth.js';
 import type { RunRecord, SuiteRecord } from './record.js';
 
 // The package's types describe an ES module; what Node imports is its CommonJS object.
@@ -34,13 +36,20 @@ function addSuite(report: Builder, suite: SuiteRecord, record: RunRecord): void 
   group.property('profile', environment.profile);
   group.property('users', String(record.users));
   group.property('llm', environment.llm);
+  group.property('runner.peak', inMb(record.runner.peakRssMb));
   for (const [service, limitMb] of Object.entries(environment.services)) {
     group.property(`limit.${service}`, `${String(limitMb)} MiB`);
   }
   if (suite.memory.measured) {
-    group.property('peak', `${suite.memory.value.peakMb.toFixed(1)} MiB`);
-    for (const [service, { peakMb }] of Object.entries(suite.memory.value.services)) {
-      group.property(`peak.${service}`, `${peakMb.toFixed(1)} MiB`);
+    group.property('peak', inMb(suite.memory.value.peakMb));
+    for (const [service, own] of Object.entries(suite.memory.value.services)) {
+      group.property(`peak.${service}`, inMb(own.peakMb));
+      const perUserMb = growthPerUserMb(own, record.users);
+      if (own.baselineMb !== undefined) group.property(`idle.${service}`, inMb(own.baselineMb));
+      if (perUserMb !== undefined) group.property(`perUser.${service}`, inMb(perUserMb));
+      if (own.kernelPeakMb !== undefined) {
+        group.property(`peakWithPageCache.${service}`, inMb(own.kernelPeakMb));
+      }
     }
   }
   for (const { name, status, durationMs, failure } of suite.tests) {
@@ -67,6 +76,8 @@ function addSuite(report: Builder, suite: SuiteRecord, record: RunRecord): void 
   }
 }
 
+const inMb = (mb: number): string => `${mb.toFixed(1)} MiB`;
+
 /** Readers show the attribute as a headline, and what is in the element below it. */
 function fail(test: TestCase, message: string): void {
   const { title, rest } = split(message);
@@ -86,7 +97,9 @@ function troublesOf({ outcome, crashes, destruction }: SuiteRecord): [string, st
   if (outcome.kind === 'interrupted') troubles.push(['harness', `interrupted in ${outcome.phase}`]);
   if (outcome.kind === 'not run') troubles.push(['harness', `not run: ${outcome.reason}`]);
   if (crashes.measured) {
-    for (const { service, kind, evidence } of crashes.value) troubles.push([`${service}: ${kind}`, evidence]);
+    for (const crash of crashes.value) {
+      troubles.push([`${crash.service}: ${crash.kind}`, describeCrash(crash)]);
+    }
   }
   if (destruction.kind === 'failed') troubles.push(['destroy', destruction.message]);
   if (destruction.kind === 'left over') {

@@ -54,14 +54,6 @@ const latencySchema = z.strictObject({
 });
 export type Latency = z.infer<typeof latencySchema>;
 
-/** From the container's cgroup, which goes with the container. */
-const kernelCounts = {
-  /** How often its limit was met; page cache alone can do that, and is given back. */
-  limitHits: z.int().nonnegative().optional(),
-  /** Processes in it that the kernel killed for want of memory. */
-  oomKills: z.int().nonnegative().optional(),
-};
-
 const memorySchema = z.strictObject({
   sampleCount: z.int().positive(),
   /** Highest sum over all services of what they used at the same time. */
@@ -78,8 +70,8 @@ const memorySchema = z.strictObject({
       peakMb: memoryMb,
       /** The kernel's own peak, page cache included, where it tells. */
       kernelPeakMb: memoryMb.optional(),
-      /** What else the kernel counts, as far as it was read before the container ended. */
-      ...kernelCounts,
+      /** Processes in it that the kernel killed for want of memory, as far as it was asked before the container ended. */
+      oomKills: z.int().nonnegative().optional(),
     }),
   ),
   /** Idle sum of all services, before the suite's load. */

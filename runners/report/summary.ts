@@ -4,6 +4,8 @@ import {
   heading,
   memoryRows,
   metricRows,
+  peakRows,
+  runnerLine,
   suiteRows,
   troublesOf,
   verdictLine,
@@ -28,7 +30,9 @@ export function markdownSummary(record: RunRecord): string {
     ...whys(record).map(why),
     ...recommendationLines(record).map(escape),
     table(suiteRows(record.suites), 'r'),
-    `<details><summary>Memory of each service, its highest peak</summary>\n\n${table(memoryRows(record), 'r')}\n\n</details>`,
+    folded('Memory of each service, its highest peak', table(memoryRows(record), 'r')),
+    folded('Memory of each service in each suite', table(peakRows(record), 'r')),
+    escape(runnerLine(record)),
   ];
   return cap([...figures, ...record.suites.flatMap(didNotGoWell)]);
 }
@@ -39,6 +43,9 @@ function didNotGoWell(suite: SuiteRecord): string[] {
   return [
     `### ${escape(suite.name)}`,
     ...troubles.map(block),
+    ...suite.lastLines.map(({ service, lines }) =>
+      block({ title: `last log lines of ${service}`, text: lines.join('\n') }),
+    ),
     `Logs and samples: ${escape(suite.folder)}/ in the run's artifacts`,
   ];
 }
@@ -47,8 +54,11 @@ function block({ title, text }: Trouble): string {
   if (text === undefined) return `- ${escape(title)}`;
   const shown = text.length > longestText ? `${text.slice(0, longestText)}\n… (cut)` : text;
   // Only after an empty line does Markdown see that this ends with </pre>, and not with the next empty line.
-  return `<details><summary>${escape(title)}</summary>\n\n<pre>\n${preformatted(shown)}\n</pre>\n\n</details>`;
+  return folded(title, `<pre>\n${preformatted(shown)}\n</pre>`);
 }
+
+const folded = (title: string, content: string): string =>
+  `<details><summary>${escape(title)}</summary>\n\n${content}\n\n</details>`;
 
 /** Indented, so that a cause's evidence stays with it. */
 function why({ title, causes, conclusion, unexplained }: Why): string {

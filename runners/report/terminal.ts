@@ -4,6 +4,7 @@ import {
   memoryRows,
   metricRows,
   outcomeTroubles,
+  runnerLine,
   suiteRows,
   troublesOf,
   verdictLine,
@@ -19,6 +20,7 @@ export function terminalReport(record: RunRecord, folder: string): string {
     heading(record).join('\n'),
     table(suiteRows(record.suites)),
     table(memoryRows(record)),
+    runnerLine(record),
     ...record.suites.flatMap(details),
     ...whyReport(record),
     metricTable(record),
@@ -63,7 +65,9 @@ function whyText({ title, causes, conclusion, unexplained }: Why): string {
     `${String(index + 1)}. ${says}`,
     ...evidence.map((line) => `     ${line}`),
   ]);
-  return [title, ...[...lines, conclusion, ...unexplained.map((line) => `     ${line}`)].map(indent)].join('\n');
+  return [title, ...[...lines, conclusion, ...unexplained.map((line) => `     ${line}`)].map(indent)].join(
+    '\n',
+  );
 }
 
 const asText = ({ title, text }: Trouble): string => (text === undefined ? title : `${title}\n${text}`);

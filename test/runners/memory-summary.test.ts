@@ -54,11 +54,11 @@ describe('summary', () => {
       ...at,
       kernel: {
         host: { totalMb: 24_000, availableMb, oomKills: hostKills },
-        services: { redis: { kernelPeakMb: 90, limitHits: 3, oomKills } },
+        services: { redis: { kernelPeakMb: 90, oomKills } },
       },
     });
     const lines: MemoryLine[] = [
-      { ...sample('redis', 0, 10), kernelPeakMb: 15, limitHits: 0 },
+      { ...sample('redis', 0, 10), kernelPeakMb: 15 },
       sample('auth', 0, 20),
       kernel(20_000, 7, 0),
       { ...at, mark: loadBegins },
@@ -75,7 +75,7 @@ describe('summary', () => {
         peakMb: 70,
         host: { totalMb: 24_000, leastAvailableMb: 300, oomKills: 2 },
         services: {
-          redis: { limitMb: 96, baselineMb: 10, peakMb: 50, kernelPeakMb: 90, limitHits: 3, oomKills: 1 },
+          redis: { limitMb: 96, baselineMb: 10, peakMb: 50, kernelPeakMb: 90, oomKills: 1 },
           auth: { limitMb: 192, baselineMb: 20, peakMb: 20 },
         },
       },

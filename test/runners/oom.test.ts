@@ -134,28 +134,28 @@ describe('memory that ran out', () => {
   });
 
   test('is known by the count of the kernel when the engine missed it', () => {
-    const traces = counted({ oomKills: 2, limitHits: 30 });
+    const traces = counted({ oomKills: 2 });
     expect(crashesOf([], [running('backend'), redis], traces)).toMatchObject([
       { service: 'backend', kind: 'oom', evidence: 'the kernel counts 2 OOM kills in it' },
     ]);
   });
 
   test('was not in a container in which the kernel killed nobody', () => {
-    const traces = counted({ oomKills: 0, limitHits: 0 });
+    const traces = counted({ oomKills: 0 });
     expect(crashesOf([oom], [running('backend'), redis], traces)).toEqual([]);
   });
 
   test('was in one that died before the kernel could be asked again', () => {
-    const traces = counted({ oomKills: 0, limitHits: 0 });
+    const traces = counted({ oomKills: 0 });
     expect(kinds(crashesOf([oom, die(137)], [dead(137), redis], traces))).toEqual(['backend oom']);
   });
 
   test('is the memory of the host when the container never met its own limit', () => {
-    const traces = counted({ oomKills: 1, limitHits: 0 });
+    const traces = counted({ oomKills: 1, kernelPeakMb: 38 });
     expect(crashesOf([oom], [running('backend'), redis], traces)).toMatchObject([
       {
         kind: 'host oom',
-        evidence: 'the kernel counts 1 OOM kill in it, and that it never met its own limit',
+        evidence: 'the kernel counts 1 OOM kill in it, which never used more than 38 of 512 MiB',
       },
     ]);
   });
@@ -163,7 +163,7 @@ describe('memory that ran out', () => {
   const emptyHost = { totalMb: 24_000, leastAvailableMb: 200, oomKills: 3 };
 
   test('is the memory of the host when a kill that nobody sent falls into a time when it had none', () => {
-    const traces = counted({ oomKills: 0, limitHits: 0 }, emptyHost);
+    const traces = counted({ oomKills: 0 }, emptyHost);
     expect(crashesOf([die(137)], [dead(137), redis], traces)).toMatchObject([
       {
         kind: 'host oom',

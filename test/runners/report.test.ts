@@ -103,6 +103,10 @@ describe('JUnit report', () => {
     expect(xml).toContain('name="limit.backend" value="512 MiB"');
     expect(xml).toContain('name="peak" value="600.0 MiB"');
     expect(xml).toContain('name="peak.backend" value="200.0 MiB"');
+    expect(xml).toContain('name="idle.backend" value="120.0 MiB"');
+    expect(xml).toContain('name="perUser.backend" value="8.0 MiB"');
+    expect(xml).toContain('name="peakWithPageCache.backend" value="260.0 MiB"');
+    expect(xml).toContain('name="runner.peak" value="120.0 MiB"');
   });
 
   test('calls each metric the same in each run, whatever its figure', () => {
@@ -138,19 +142,54 @@ describe('terminal report', () => {
 
   test('shows the highest peak of a service over all suites beside its limit', () => {
     const higher = suiteRecord({
+      name: 'heavy',
       memory: {
         measured: true,
         value: {
           sampleCount: 1,
           peakMb: 1,
           gaps: [],
-          services: { backend: { limitMb: 512, peakMb: 333, kernelPeakMb: 340 } },
+          services: { backend: { limitMb: 512, baselineMb: 83, peakMb: 333, kernelPeakMb: 340 } },
         },
       },
     });
     const text = terminalReport(runRecord([suites.passed, higher]), '/artifacts');
-    expect(text).toMatch(/│ backend +│ +333 │ +340 │ +512 │/);
-    expect(text).toMatch(/│ redis +│ +40 │ +\? │ +96 │/);
+    expect(text).toMatch(/│ backend +│ +83 │ +25\.0 │ +333 │ +heavy │ +340 │ +512 │/);
+    expect(text).toMatch(/│ redis +│ +\? │ +\? │ +40 │ +good │ +\? │ +96 │/);
+    expect(text).toContain("The runner's own process used 120 MiB at most.");
+  });
+
+  test('names an OOM kill with its limit, its peaks and its suite, and how soon the suite ended', () => {
+    const oom = suiteRecord({
+      name: 'heavy',
+      crashes: {
+        measured: true,
+        value: [
+          {
+            service: 'backend',
+            kind: 'oom',
+            exitCode: 137,
+            evidence: 'the engine reported an OOM kill in it',
+            memory: { limitMb: 512, peakMb: 480, kernelPeakMb: 512 },
+          },
+        ],
+      },
+      fault: {
+        at: '2026-01-02T03:04:05.000Z',
+        service: 'backend',
+        what: 'it ended with exit code 137',
+        endedAfterMs: 123.4,
+      },
+    });
+    const text = terminalReport(runRecord([oom]), '/artifacts');
+    const what =
+      'the engine reported an OOM kill in it, exit code 137; ' +
+      "limit 512 MiB, sampled peak 480 MiB, the kernel's peak with page cache 512 MiB";
+    expect(text).toContain(`heavy:\n  backend: oom, ${what}\n`);
+    expect(text).toContain("what was under way ended 123 ms after the engine's event: backend: it ended");
+    expect(runRecord([oom]).verdict.metrics).toContainEqual(
+      expect.objectContaining({ result: 'failed', reason: `heavy: backend oom (${what})` }),
+    );
   });
 
   test('tells how to look at what was kept and how to remove what was left', () => {
@@ -193,10 +232,12 @@ describe('Markdown summary', () => {
       type: 'heading',
       text: 'GO: every metric was measured and holds',
     });
-    const [metrics, ran, memory] = tablesOf(record).map(cellsOf);
+    const [metrics, ran, memory, peaks] = tablesOf(record).map(cellsOf);
     expect(metrics).toContainEqual(['event delivery, p99', '20.0 ms', '< 100 ms', 'ok', '']);
     expect(ran).toEqual([expect.arrayContaining(['good', 'passed', '1/1', '600', '20.0'])]);
-    expect(memory).toContainEqual(['backend', '200', '260', '512']);
+    expect(memory).toContainEqual(['backend', '120', '8.0', '200', 'good', '260', '512']);
+    expect(peaks).toContainEqual(['backend', '200']);
+    expect(peaks).toContainEqual(['all at the same time', '600']);
     expect(markdownSummary(record)).not.toContain('###');
   });
 
@@ -236,7 +277,8 @@ describe('Markdown summary', () => {
     expect(tablesOf(record).map(({ header, rows }) => [header.length, rows.length])).toEqual([
       [5, 7],
       [12, 2],
-      [4, 8],
+      [7, 8],
+      [3, 10],
     ]);
     const tags = [...marked.parser(tokens).matchAll(/<\/?([a-z0-9]+)/g)].map(([, tag]) => tag);
     const known = ['h2', 'h3', 'p', 'br', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'ul', 'li'];

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { serviceNames } from '../../components/services.js';
 import type { ContainerEngine } from '../../runners/docker.js';
+import { EnvironmentFault } from '../../runners/event-watch.js';
 import type { ContainerEvent } from '../../runners/oom.js';
 import {
   fakeEngine,
@@ -14,6 +16,7 @@ import { fails, outcomes, runWith } from './support/run-with.js';
 
 describe('a fault of the environment', () => {
   const redisDies: ContainerEvent = { service: 'redis', action: 'die', exitCode: 3, atMs: 0 };
+  const figures = 'limit 100 MiB, sampled peak 60 MiB';
   const death = 'redis exit at 1970-01-01T00:00:00.000Z: it ended with exit code 3';
 
   /** An engine whose redis dies when the test says so. */
@@ -27,7 +30,7 @@ describe('a fault of the environment', () => {
       engine: fakeEngine({ watchEvents: () => Promise.resolve(fakeWatch(events, fault.signal)), ...changes }),
       die: () => {
         events.push(redisDies);
-        fault.abort(new Error('redis: it ended'));
+        fault.abort(new EnvironmentFault(redisDies));
       },
     };
   }
@@ -45,9 +48,19 @@ describe('a fault of the environment', () => {
     expect(record.suites[0]).toMatchObject({
       outcome: {
         kind: 'failed',
-        reason: `${death}\nlast log lines of redis:\n  redis was told [redacted]`,
+        reason: `${death}; ${figures}\nlast log lines of redis:\n  redis was told [redacted]`,
       },
-      crashes: { measured: true, value: [{ service: 'redis', kind: 'exit', exitCode: 3 }] },
+      crashes: {
+        measured: true,
+        value: [{ service: 'redis', kind: 'exit', exitCode: 3, memory: { limitMb: 100, peakMb: 60 } }],
+      },
+      fault: {
+        at: '1970-01-01T00:00:00.000Z',
+        service: 'redis',
+        what: 'it ended with exit code 3',
+        endedAfterMs: expect.any(Number),
+      },
+      lastLines: serviceNames.map((service) => ({ service, lines: [`${service} was told [redacted]`] })),
       destruction: { kind: 'destroyed' },
     });
     expect(record.interrupted).toBe(false);
@@ -105,7 +118,7 @@ describe('a fault of the environment', () => {
     });
     const record = await runWith([], { engine, suites, plan: planFor(['one']) });
     expect(record.suites[0]).toMatchObject({
-      outcome: { kind: 'errored', phase: 'suite', message: 'redis: it ended' },
+      outcome: { kind: 'errored', phase: 'suite', message: 'redis: it ended with exit code 3' },
       crashes: { measured: false },
     });
   });

@@ -178,7 +178,7 @@ const cases: Record<string, [about: string, source: Source, reason: RegExp][]> =
     [
       'a container that has ended without an event',
       only('redis', { Running: false, ExitCode: 137 }),
-      /^failed: chat: redis exit \(it ended with exit code 137\)/,
+      /^failed: chat: redis exit \(it ended with exit code 137; limit 100 MiB, sampled peak 40 MiB\)/,
     ],
     ['an OOM kill without an event', only('redis', { OOMKilled: true }), /^failed: chat: redis oom/],
   ],

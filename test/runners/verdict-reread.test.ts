@@ -25,7 +25,7 @@ describe('a record that was go', () => {
   const restsOn = ['suites', 'chosen', 'users', 'environment'];
   const places = placesIn(record).filter(([first = '']) => restsOn.includes(first));
   /** Figures that are shown and not judged. */
-  const shown = ['createMs', 'upMs', 'destroyMs', 'kernelPeakMb'];
+  const shown = ['createMs', 'upMs', 'destroyMs', 'baselineMb', 'kernelPeakMb'];
 
   function edited(place: readonly string[], edit: (parent: never, key: string) => void): RunRecord {
     const copy = structuredClone(record);

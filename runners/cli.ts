@@ -47,6 +47,13 @@ interface SuiteOptions {
   users: number;
 }
 
+interface RunOptions {
+  profile?: string;
+  stack?: string;
+  keepOnFailure: boolean;
+  ttl?: number;
+}
+
 function withSuiteOptions(command: Command): Command {
   return command
     .option('--suite <name>', 'run this suite; may be given several times', collect, [])
@@ -63,10 +70,20 @@ withSuiteOptions(program.command('run'))
   .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
   .option('--stack <name>', 'take the settings of Pulumi.<name>.yaml')
   .option('--keep-on-failure', 'leave the environment of a suite that did not pass for a look', false)
+  .option(
+    '--ttl <time>',
+    'how long such an environment is to live from its start, such as 2h',
+    parseTtlMinutes,
+  )
   .addHelpText('after', exitCodeHelp())
-  .action(async (options: SuiteOptions & { profile?: string; stack?: string; keepOnFailure: boolean }) => {
-    const { suite, category, ...choices } = options;
-    const wanted = { ...choices, suites: suite, categories: category };
+  .action(async (options: SuiteOptions & RunOptions) => {
+    const { suite, category, ttl, ...choices } = options;
+    const wanted = {
+      ...choices,
+      suites: suite,
+      categories: category,
+      ...(ttl === undefined ? {} : { ttlMinutes: ttl }),
+    };
     const { record, folder, abandoned, unreported } = await rehearse(wanted, checkout, terminalProgress());
     process.stdout.write(`${terminalReport(record, folder)}\n`);
     process.exitCode = exitCodeOf(record);

@@ -22,6 +22,8 @@ export interface Choices {
   keepOnFailure: boolean;
   /** All suites at once in one environment, instead of one each. */
   together?: boolean;
+  /** Instead of the settings' time to live. */
+  ttlMinutes?: number;
   users: number;
 }
 
@@ -62,12 +64,15 @@ export async function makePlan(
 ): Promise<Plan> {
   const settings = await readSettings({ checkout, stack: choices.stack, note });
   if (choices.profile !== undefined) settings.config[`${configNamespace}:profile`] = choices.profile;
+  if (choices.ttlMinutes !== undefined) settings.config[ttlKey] = choices.ttlMinutes;
   const config = parseConfig(settings.config, settings.source);
   const all = allSuites(config, checkout);
   const problems: string[] = [];
   const environment = attempt(() => resolveEnvironment(config, settings.source), problems);
   const suites = attempt(() => chooseSuites(all, choices.suites, choices.categories), problems);
-  if (environment === undefined || suites === undefined) throw new ConfigError(problems, settings.source);
+  problems.push(...ttlProblems(config.ttlMinutes, suites ?? []));
+  if (problems.length > 0 || environment === undefined || suites === undefined)
+    throw new ConfigError(problems, settings.source);
   const runId = newRunId(Date.now());
   return {
     runId,
@@ -83,6 +88,19 @@ export async function makePlan(
     ttlMinutes: config.ttlMinutes,
     users: choices.users,
   };
+}
+
+const ttlKey = `${configNamespace}:ttlMinutes`;
+/** For an environment to come up and go, beside its suite's own time. */
+const roundTripMinutes = 10;
+
+/** An environment that expires before its suite has ended is anybody's to collect. */
+function ttlProblems(ttlMinutes: number, suites: readonly Suite[]): string[] {
+  const longestMs = Math.max(0, ...suites.map(({ timeoutMs }) => timeoutMs));
+  const leastMinutes = Math.ceil(longestMs / 60_000) + roundTripMinutes;
+  if (ttlMinutes >= leastMinutes) return [];
+  const needed = `the longest suite and its environment may take ${String(leastMinutes)} minutes`;
+  return [`${ttlKey} (--ttl) is ${String(ttlMinutes)}: ${needed}`];
 }
 
 function describeLlm(llm: StackConfig['llm']): Plan['llm'] {

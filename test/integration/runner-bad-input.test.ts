@@ -35,6 +35,11 @@ const cases: Case[] = [
     says: ['--suite nope: there is no such suite', 'websocket-agent-events'],
   },
   {
+    about: 'a time to live below what a suite may take',
+    args: ['--ttl', '10m'],
+    says: ['rehearsal:ttlMinutes (--ttl) is 10', 'may take 15 minutes'],
+  },
+  {
     about: 'an unknown profile',
     args: ['--profile', 'tiny'],
     says: ["'--profile <name>' argument 'tiny'", 'standard, incident, small'],

@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.js';
 import { watchEvents, type EventWatch } from './event-watch.js';
 import type { ContainerState } from './oom.js';
 import type { Leftover, RunRecord } from './report/record.js';
+import { limitsByStack } from './limits.js';
 import { sampleMemory, type MemoryWatch } from './memory.js';
 import type { SampledContainer } from './memory-summary.js';
 
@@ -31,11 +32,17 @@ export interface Labelled extends Leftover {
 export interface ContainerEngine {
   host(): Promise<Omit<RunRecord['host'], 'node'>>;
   watchEvents(scope: Scope): Promise<EventWatch>;
-  sampleMemory(containers: readonly SampledContainer[], file: string): MemoryWatch;
+  sampleMemory(
+    containers: readonly SampledContainer[],
+    file: string,
+    events: Pick<EventWatch, 'onEvent'>,
+  ): Promise<MemoryWatch>;
   reports(scope: Scope): Promise<ContainerReport[]>;
   leftovers(scope: Scope): Promise<Leftover[]>;
   /** Everything that carries this project's label of a run, whoever made it. */
   everything(): Promise<Labelled[]>;
+  /** Σ(limits) of the containers that run and carry this project's labels, in MiB, by stack. */
+  limitsByStack(): Promise<ReadonlyMap<string, number>>;
   /** Removes what `leftovers` found, in its order, containers by force. What is gone already is fine. */
   remove(leftovers: readonly Leftover[]): Promise<void>;
 }
@@ -57,6 +64,7 @@ const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
 
 /** Each question has a deadline: an engine that hangs must not hang the run. */
 export function dockerEngine(docker: Docker): ContainerEngine {
+  const limits = limitsByStack(docker);
   return {
     async host() {
       const info = infoSchema.parse(await answered('info', docker.info()));
@@ -70,9 +78,10 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       };
     },
     watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
-    sampleMemory: (containers, file) => sampleMemory(docker, containers, file),
+    sampleMemory: (containers, file, events) => sampleMemory(docker, containers, file, events),
     reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
+    limitsByStack: () => answered('limits by stack', limits()),
     everything: () => answered('lists by label', labelled(docker, [labelKeys.run])),
     async remove(leftovers) {
       for (const leftover of leftovers) await answered('removal', removeOne(docker, leftover));

@@ -200,6 +200,7 @@ export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEng
       Promise.resolve({ stop: () => Promise.resolve({ memory: wellMeasured, clock: oneClock }) }),
     reports: () => Promise.resolve(serviceNames.map(reportOf)),
     leftovers: () => Promise.resolve([]),
+    limitsByStack: () => Promise.resolve(new Map()),
     everything: () => Promise.resolve([]),
     remove: () => Promise.resolve(),
     ...changes,

@@ -1,4 +1,4 @@
-import type { Metric, RunRecord, SuiteRecord } from '../report/record.js';
+import type { Crash, Metric, RunRecord, SuiteRecord } from '../report/record.js';
 import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagnosis-schema.js';
 import { judgeRun } from '../verdict.js';
 import { caseOf, crashEvidence, linesOf, logEvidence, shortened, type Artifacts, type Case } from './case.js';
@@ -23,35 +23,50 @@ export function diagnose(
   record: Known,
   artifacts: Readonly<Record<string, Artifacts>>,
 ): Pick<RunRecord, 'diagnosis' | 'recommended'> {
-  const diagnosis = record.suites.flatMap((suite) => {
-    const missed = missedBy(suite, record);
-    return missed.length === 0 ? [] : [explain(caseOf(suite, record, artifacts[suite.name] ?? {}), missed)];
-  });
+  const diagnosis = record.suites.flatMap((suite) =>
+    diagnoseSuite(caseOf(suite, record, artifacts[suite.name] ?? {}), record),
+  );
   return { diagnosis, recommended: mergeChanges(diagnosis, record.environment) };
 }
 
-/** The metrics that forbid a "go" on this suite's account. */
+/** First why it didn't pass, or which metrics it misses; then each memory that ran out and isn't the cause of that. */
+function diagnoseSuite(of: Case, record: Known): Diagnosis[] {
+  const missed = missedBy(of.suite, record);
+  const outcome =
+    of.suite.outcome.kind === 'passed' && missed.length === 0 ? [] : [explain(of, symptomOf(of, missed))];
+  const quoted = textsOf(outcome.flatMap(({ chain }) => chain));
+  const others = of.crashes.filter(
+    (crash) => (crash.kind === 'oom' || crash.kind === 'exhausted') && !quoted.has(crashEvidence(crash).text),
+  );
+  return [...outcome, ...others.map((crash) => explain(of, symptomOfCrash(of, crash)))];
+}
+
+/** The metrics that forbid a "go" on this suite's account, its crashes apart. */
 function missedBy(suite: SuiteRecord, { environment, users }: Known): Metric[] {
-  const own = { suites: [suite], chosen: [suite.name], notChosen: [], environment, users };
+  const calm = suite.crashes.measured ? { ...suite, crashes: { measured: true as const, value: [] } } : suite;
+  const own = { suites: [calm], chosen: [suite.name], notChosen: [], environment, users };
   return judgeRun(own).metrics.filter(({ result }) => result !== 'ok');
 }
 
-function explain(of: Case, missed: readonly Metric[]): Diagnosis {
-  const facts: Fact[] = [symptomOf(of, missed)];
-  const chain: Cause[] = facts.map((fact) => causeFrom('symptom', fact));
-  for (let last = facts[0]; last !== undefined && chain.length < longestChain;) {
-    const effect: Fact = last;
-    last = undefined;
-    for (const rule of rules) {
-      const cause = rule.causeOf(effect, of);
-      if (cause === undefined) continue;
-      chain.push(causeFrom(rule.id, cause));
-      if (cause.kind === 'root') return { suite: of.suite.name, chain, conclusion: concluded(cause.advice) };
-      last = cause;
-      break;
-    }
+function explain(of: Case, symptom: Fact): Diagnosis {
+  const chain: Cause[] = [causeFrom('symptom', symptom)];
+  let effect = symptom;
+  while (chain.length < longestChain) {
+    const found = causeOf(effect, of);
+    if (found === undefined) break;
+    chain.push(causeFrom(found.rule, found.cause));
+    effect = found.cause;
+    if (effect.kind === 'root') return { suite: of.suite.name, chain, conclusion: concluded(effect.advice) };
   }
   return { suite: of.suite.name, chain, conclusion: { kind: 'unknown', evidence: allEvidence(of, chain) } };
+}
+
+function causeOf(effect: Fact, of: Case): { rule: string; cause: Fact } | undefined {
+  for (const rule of rules) {
+    const cause = rule.causeOf(effect, of);
+    if (cause !== undefined) return { rule: rule.id, cause };
+  }
+  return undefined;
 }
 
 const concluded = (recommendation: Recommendation | undefined): Diagnosis['conclusion'] => ({
@@ -82,11 +97,22 @@ function symptomOf({ suite }: Case, missed: readonly Metric[]): Fact {
   };
 }
 
+function symptomOfCrash({ suite }: Case, crash: Crash): Fact {
+  const what = crash.kind === 'oom' ? 'an OOM kill' : 'memory that ran out';
+  return {
+    kind: 'symptom',
+    crash,
+    says: `${what} in ${crash.service} while ${suite.name} had the environment`,
+    evidence: [crashEvidence(crash)],
+    link: '',
+  };
+}
+
 function outcomeWords({ outcome }: SuiteRecord): string {
   return outcome.kind === 'errored' ? `got no fair try (${outcome.phase})` : outcome.kind;
 }
 
-function reasonOf({ outcome }: SuiteRecord): string {
+function reasonOf({ outcome, crashes }: SuiteRecord): string {
   switch (outcome.kind) {
     case 'passed':
       return 'passed';
@@ -94,7 +120,10 @@ function reasonOf({ outcome }: SuiteRecord): string {
     case 'not run':
       return firstLine(outcome.reason);
     case 'errored':
-      return firstLine(outcome.message);
+      // Without a crash there is nothing else that would say what went wrong.
+      return crashes.measured && crashes.value.length === 0
+        ? outcome.message.split(/\s*\n\s*/).join(' | ')
+        : firstLine(outcome.message);
     case 'timed out':
       return `it did not end within its ${String(outcome.timeoutMs / 1000)} s`;
     case 'interrupted':
@@ -112,6 +141,9 @@ function allEvidence(of: Case, chain: readonly Cause[]): Evidence[] {
     ...of.crashes.map(crashEvidence),
     ...services.flatMap((service) => linesOf(of, service).slice(-quotedLines).map(logEvidence)),
   ];
-  const quoted = new Set(chain.flatMap((cause) => cause.evidence.map(({ text }) => text)));
+  const quoted = textsOf(chain);
   return evidence.filter(({ text }) => !quoted.has(text));
 }
+
+const textsOf = (chain: readonly Cause[]): Set<string> =>
+  new Set(chain.flatMap(({ evidence }) => evidence.map(({ text }) => text)));

@@ -4,8 +4,8 @@ import type { Case } from './case.js';
 
 /** What a fact is about, for the rules that go on from it. */
 type About =
-  /** Where every chain begins: why the suite isn't good for a "go". */
-  | { kind: 'symptom' }
+  /** Where every chain begins: why the suite isn't good for a "go"; a crash that is a reason by itself. */
+  | { kind: 'symptom'; crash?: Crash }
   /** The suite's connections broke. */
   | { kind: 'connections broke' }
   /** A service's container ended. */

@@ -28,7 +28,7 @@ function oomFact(of: Case, crash: FactOf<'service ended'>['crash'], link: string
   return {
     kind: 'oom kill',
     crash,
-    says: `the kernel killed ${who} at the container’s memory limit of ${mib(limitMb)}`,
+    says: `the kernel killed ${who} at the container's memory limit of ${mib(limitMb)}`,
     evidence: [crashEvidence(crash)],
     link,
   };
@@ -94,23 +94,21 @@ export const memoryRules: readonly Rule[] = [
   rule({
     id: 'oom-kill',
     explains: ['service ended', 'process ended', 'symptom'],
-    needs: 'the engine’s or the kernel’s word of an OOM kill in the container, at the time of the end',
+    needs: "the engine's or the kernel's word of an OOM kill in the container, at the time of the end",
     causeOf(effect, of) {
       if (effect.kind === 'service ended') {
         return effect.crash.kind === 'oom' ? oomFact(of, effect.crash, 'the kill was its end') : undefined;
       }
-      const service = effect.kind === 'process ended' ? effect.service : undefined;
-      const crash = of.crashes.find(
-        (each) =>
-          each.kind === 'oom' && each.exitCode === undefined && (service ?? each.service) === each.service,
-      );
-      if (crash === undefined) return undefined;
       if (effect.kind === 'symptom') {
-        // A kill that a suite's failure doesn't speak of counts where it is itself what forbids the "go".
-        return of.suite.outcome.kind === 'passed'
-          ? oomFact(of, crash, 'an OOM kill, even of a child, is never a "go"')
+        return effect.crash?.kind === 'oom'
+          ? oomFact(of, effect.crash, 'an OOM kill, even of a child, is never a "go"')
           : undefined;
       }
+      const crash = of.crashes.find(
+        ({ kind, service, exitCode }) =>
+          kind === 'oom' && service === effect.service && exitCode === undefined,
+      );
+      if (crash === undefined) return undefined;
       const apartMs = msBetween(crash.at, effect.at);
       if (apartMs === undefined || Math.abs(apartMs) > togetherMs) return undefined;
       return oomFact(of, crash, `the kill and the end are ${String(Math.abs(apartMs))} ms apart`);
@@ -121,7 +119,7 @@ export const memoryRules: readonly Rule[] = [
     explains: ['oom kill'],
     needs:
       'log lines of the service with `users` and `keptMb` before the kill, an idle baseline, and samples that saw it grow',
-    recommends: 'a limit for all users; fewer users where the host can’t hold it',
+    recommends: "a limit for all users; fewer users where the host can't hold it",
     causeOf({ crash: { service, at } }, of) {
       const measures = measuresOf(of, service);
       const kept = keptBefore(of, service, at);

@@ -28,10 +28,12 @@ function exhaustion(of: Case, says: RegExp): Crash | undefined {
   return of.crashes.find(({ kind, evidence }) => kind === 'exhausted' && says.test(evidence));
 }
 
-/** Of a service that runs on: nothing else may have befallen a service before. */
-function refusal(of: Case, says: RegExp): Crash | undefined {
+/** Of a service that runs on. It explains a suite's failure only when nothing else had befallen a service before. */
+function refusal(effect: FactOf<'symptom' | 'connections broke'>, of: Case, says: RegExp): Crash | undefined {
   const crash = exhaustion(of, says);
-  return crash === of.crashes[0] ? crash : undefined;
+  const isReason = effect.kind === 'symptom' && effect.crash !== undefined;
+  const [first] = isReason ? [effect.crash] : of.crashes;
+  return crash === first ? crash : undefined;
 }
 
 function root(crash: Crash, says: string, link: string, more: Partial<FactOf<'root'>> = {}): Fact {
@@ -69,13 +71,13 @@ function heapAdvice(of: Case, service: string, heapMb: number): Advice | undefin
 export const processRules: readonly Rule[] = [
   rule({
     id: 'v8-heap',
-    explains: ['service ended', 'process ended'],
-    needs: 'V8’s own last words in the service’s log, and its last collections for the figure',
-    recommends: 'a heap size, and a limit where that doesn’t fit the old one',
+    explains: ['service ended', 'process ended', 'symptom'],
+    needs: "V8's own last words in the service's log, and its last collections for the figure",
+    recommends: "a heap size, and a limit where that doesn't fit the old one",
     causeOf(effect, of) {
-      const ended = effect.kind === 'service ended' ? effect.crash : effect;
+      const ended = effect.kind === 'process ended' ? effect : effect.crash;
       const crash = exhaustion(of, /^V8's heap limit/);
-      if (crash?.service !== ended.service) return undefined;
+      if (crash === undefined || crash.service !== ended?.service) return undefined;
       const apartMs = msBetween(crash.at, ended.at);
       if (apartMs !== undefined && Math.abs(apartMs) > togetherMs) return undefined;
       const last = linesOf(of, crash.service).findLast(({ text }) => collection.test(text));
@@ -85,7 +87,7 @@ export const processRules: readonly Rule[] = [
       return {
         ...root(
           crash,
-          `V8’s heap limit${at} was met inside ${crash.service}: no OOM kill, its container’s limit is ${mib(limitMb)}`,
+          `V8's heap limit${at} was met inside ${crash.service}: no OOM kill, its container's limit is ${mib(limitMb)}`,
           'the process says so as it ends',
           Number.isFinite(heapMb) ? advised(heapAdvice(of, crash.service, heapMb)) : {},
         ),
@@ -96,10 +98,10 @@ export const processRules: readonly Rule[] = [
   rule({
     id: 'redis-maxmemory',
     explains: ['symptom', 'connections broke'],
-    needs: 'Redis’s refusal of a write, in the log of whoever wrote',
-    recommends: 'a maxmemory, and a limit where that doesn’t fit the old one',
-    causeOf(_, of) {
-      const crash = refusal(of, /^Redis's maxmemory/);
+    needs: "Redis's refusal of a write, in the log of whoever wrote",
+    recommends: "a maxmemory, and a limit where that doesn't fit the old one",
+    causeOf(effect, of) {
+      const crash = refusal(effect, of, /^Redis's maxmemory/);
       const maxmemoryMb = Number(variableOf(of, 'redis', 'REDIS_MAXMEMORY_MB'));
       if (crash === undefined || !(maxmemoryMb > 0)) return undefined;
       const toMb = maxmemoryMb * again;
@@ -122,10 +124,10 @@ export const processRules: readonly Rule[] = [
   rule({
     id: 'clickhouse-limit',
     explains: ['symptom', 'connections broke'],
-    needs: 'ClickHouse’s own message with what a query would have used, and its maximum',
-    recommends: 'a limit of which ClickHouse’s share holds that query',
-    causeOf(_, of) {
-      const crash = refusal(of, /^ClickHouse's memory limit/);
+    needs: "ClickHouse's own message with what a query would have used, and its maximum",
+    recommends: "a limit of which ClickHouse's share holds that query",
+    causeOf(effect, of) {
+      const crash = refusal(effect, of, /^ClickHouse's memory limit/);
       const [, use, useUnit, most, mostUnit] =
         /would use ([\d.]+) ([KMG]iB).*maximum: ([\d.]+) ([KMG]iB)/.exec(crash?.evidence ?? '') ?? [];
       if (crash === undefined || use === undefined || most === undefined) return undefined;

@@ -26,8 +26,9 @@ export const startRules: readonly Rule[] = [
   rule({
     id: 'interrupted',
     explains: ['symptom'],
-    needs: 'an interruption, or a reason why the suite wasn’t begun',
-    causeOf(_, { suite: { outcome } }) {
+    needs: "an interruption, or a reason why the suite wasn't begun",
+    causeOf(effect, { suite: { outcome } }) {
+      if (effect.crash !== undefined) return undefined;
       if (outcome.kind !== 'interrupted' && outcome.kind !== 'not run') return undefined;
       const says = outcome.kind === 'interrupted' ? 'somebody interrupted the run' : outcome.reason;
       return {
@@ -42,7 +43,7 @@ export const startRules: readonly Rule[] = [
     id: 'start-period',
     explains: ['unhealthy'],
     needs:
-      'an environment on its way up, probes that never succeeded, the container’s start, and a line of the service’s log from the time of the probes: it was still starting',
+      "an environment on its way up, probes that never succeeded, the container's start, and a line of the service's log from the time of the probes: it was still starting",
     recommends: 'a start period: twice the time it had been starting, at least what the profile standard has',
     causeOf({ crash: { service, at } }, of) {
       const inspect = of.artifacts[service]?.inspect;
@@ -92,7 +93,7 @@ export const startRules: readonly Rule[] = [
   rule({
     id: 'too-many-workers',
     explains: ['oom kill'],
-    needs: 'the OOM kill of the backend on the environment’s way up, and its workers’ lines that they listen',
+    needs: "the OOM kill of the backend on the environment's way up, and its workers' lines that they listen",
     recommends: 'a worker count',
     causeOf({ crash: { service } }, of) {
       const workers = Number(variableOf(of, 'backend', 'WEB_CONCURRENCY'));

@@ -1,14 +1,6 @@
 import type { Crash, SuiteRecord } from '../report/record.js';
 import type { Evidence } from '../report/diagnosis-schema.js';
-import {
-  crashEvidence,
-  linesOf,
-  logEvidence,
-  msBetween,
-  shortened,
-  type Case,
-  type LogLine,
-} from './case.js';
+import { crashEvidence, linesOf, logEvidence, shortened, type Case, type LogLine } from './case.js';
 import { rule, type Fact, type Rule } from './facts.js';
 
 /** From a suite that isn't good for a "go" to the service that is to blame. */
@@ -24,7 +16,7 @@ const ownEnds: readonly Crash['kind'][] = ['exit', 'oom', 'exhausted', 'host oom
 /** What the suites' connections lead to; the stores behind them are only read. */
 const fronts: readonly string[] = ['frontend', 'backend', 'auth'];
 
-export const endedByItself = ({ kind, exitCode }: Crash): boolean =>
+const endedByItself = ({ kind, exitCode }: Crash): boolean =>
   ownEnds.includes(kind) && exitCode !== undefined;
 
 export const failedTests = ({ tests }: SuiteRecord): Evidence[] =>
@@ -61,14 +53,18 @@ function endedFact(of: Case, crash: Crash, link: string): Fact {
 const firstOf = (of: Case, wanted: (crash: Crash) => boolean): Crash | undefined =>
   of.crashes.filter(({ kind }) => !outside.includes(kind)).find(wanted);
 
+/** Such a chain begins with the crash itself, not with what became of the suite. */
+const isCrash = (effect: Fact): boolean => effect.kind === 'symptom' && effect.crash !== undefined;
+
 const workerDied = (line: LogLine): boolean => line.text.includes('"msg":"worker died"');
 
 export const suiteRules: readonly Rule[] = [
   rule({
     id: 'connections-broke',
     explains: ['symptom'],
-    needs: 'a failed test, or the end of the suite’s output, that says its connection was closed or refused',
-    causeOf(_, { suite, crashes }) {
+    needs: "a failed test, or the end of the suite's output, that says its connection was closed or refused",
+    causeOf(effect, { suite, crashes }) {
+      if (isCrash(effect)) return undefined;
       const { outcome } = suite;
       const said = outcome.kind === 'failed' ? outcome.reason.split('\n') : [];
       const quoted = crashes.length > 0 && suite.tests.length === 0 ? [] : said;
@@ -80,7 +76,7 @@ export const suiteRules: readonly Rule[] = [
       if (first === undefined) return undefined;
       return {
         kind: 'connections broke',
-        says: 'the suite’s connections broke',
+        says: "the suite's connections broke",
         evidence: [first, ...others.slice(0, 2)],
         link: 'the tests failed by it',
       };
@@ -89,10 +85,10 @@ export const suiteRules: readonly Rule[] = [
   rule({
     id: 'service-ended',
     explains: ['symptom', 'connections broke'],
-    needs: 'the end of a container that nobody sent a signal through the engine, before the suite’s own end',
+    needs: "the end of a container that nobody sent a signal through the engine, before the suite's own end",
     causeOf(effect, of) {
       const crash = firstOf(of, endedByItself);
-      if (crash === undefined) return undefined;
+      if (crash === undefined || isCrash(effect)) return undefined;
       const link = linkToSuite(of, crash);
       if (link === undefined) return undefined;
       if (effect.kind === 'connections broke' && !fronts.includes(crash.service)) return undefined;
@@ -109,14 +105,15 @@ export const suiteRules: readonly Rule[] = [
       const crash = of.crashes.find(
         ({ service, exitCode }) => service === 'backend' && exitCode === undefined,
       );
-      if (died === undefined || crash === undefined || !failsOfWorker(effect, of)) return undefined;
+      if (died === undefined || crash === undefined || isCrash(effect) || !failsOfWorker(effect, of))
+        return undefined;
       return {
         kind: 'process ended',
         service: 'backend',
         ...(died.at === undefined ? {} : { at: died.at }),
         says: 'a worker of backend died, and its connections and runs with it',
         evidence: [logEvidence(died)],
-        link: `the connections lead to backend’s workers${died.at === undefined ? '' : `; at ${died.at}`}`,
+        link: `the connections lead to backend's workers${died.at === undefined ? '' : `; at ${died.at}`}`,
       };
     },
   }),
@@ -124,9 +121,9 @@ export const suiteRules: readonly Rule[] = [
     id: 'killed-from-outside',
     explains: ['symptom', 'connections broke'],
     needs: 'a signal that was sent to the container through the engine, and its end',
-    causeOf(_, of) {
+    causeOf(effect, of) {
       const [crash] = of.crashes;
-      if (crash?.kind !== 'killed') return undefined;
+      if (crash?.kind !== 'killed' || isCrash(effect)) return undefined;
       const link = linkToSuite(of, crash);
       if (link === undefined) return undefined;
       return {
@@ -140,10 +137,10 @@ export const suiteRules: readonly Rule[] = [
   rule({
     id: 'unhealthy',
     explains: ['symptom', 'connections broke'],
-    needs: 'the engine’s event that a service’s health check failed too often',
-    causeOf(_, of) {
+    needs: "the engine's event that a service's health check failed too often",
+    causeOf(effect, of) {
       const crash = firstOf(of, () => true);
-      if (crash?.kind !== 'unhealthy') return undefined;
+      if (crash?.kind !== 'unhealthy' || isCrash(effect)) return undefined;
       const link = linkToSuite(of, crash);
       if (link === undefined) return undefined;
       return {
@@ -162,10 +159,3 @@ function failsOfWorker(effect: Fact, { suite }: Case): boolean {
   if (effect.kind === 'connections broke') return true;
   return failedTests(suite).some(({ text }) => /\binternal\b/.test(text));
 }
-
-/** The dependency's end came first, and the service says that it can't reach it. */
-export const noLaterThan = (
-  cause: string | undefined,
-  effect: string | undefined,
-  slackMs: number,
-): boolean => (msBetween(cause, effect) ?? Number.NaN) >= -slackMs;

@@ -61,21 +61,20 @@ const folded = (title: string, content: string): string =>
   `<details><summary>${escape(title)}</summary>\n\n${content}\n\n</details>`;
 
 /** Indented, so that a cause's evidence stays with it. */
-function why({ title, causes, conclusion, unexplained }: Why): string {
-  const list = (lines: readonly string[], indent: string): string[] =>
-    lines.map((line) => `${indent}- ${escape(line)}`);
+function why({ title, seen, causes, conclusion, unexplained }: Why): string {
+  const list = (lines: readonly string[], indent = ''): string =>
+    lines.map((line) => `${indent}- ${escape(line)}`).join('\n');
   return [
     `**${escape(title)}**`,
-    '',
-    ...causes.flatMap(({ says, evidence }, index) => [
-      `${String(index + 1)}. ${escape(says)}`,
-      ...list(evidence, '   '),
-    ]),
-    '',
+    list(seen),
+    causes
+      .map(({ says, evidence }, index) => `${String(index + 1)}. ${escape(says)}\n${list(evidence, '   ')}`)
+      .join('\n'),
     escape(conclusion),
-    '',
-    ...list(unexplained, ''),
-  ].join('\n');
+    list(unexplained),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }
 
 function table({ head, rows }: Rows, alignment: 'l' | 'r'): string {

@@ -60,14 +60,15 @@ export function whyReport(record: RunRecord): string[] {
   return [...whys(record).map(whyText), ...(recommended.length === 0 ? [] : [recommended.join('\n')])];
 }
 
-function whyText({ title, causes, conclusion, unexplained }: Why): string {
-  const lines = causes.flatMap(({ says, evidence }, index) => [
-    `${String(index + 1)}. ${says}`,
-    ...evidence.map((line) => `     ${line}`),
-  ]);
-  return [title, ...[...lines, conclusion, ...unexplained.map((line) => `     ${line}`)].map(indent)].join(
-    '\n',
-  );
+function whyText({ title, seen, causes, conclusion, unexplained }: Why): string {
+  const shown = (evidence: readonly string[]): string[] => evidence.map((line) => `     ${line}`);
+  const lines = [
+    ...shown(seen),
+    ...causes.flatMap(({ says, evidence }, index) => [`${String(index + 1)}. ${says}`, ...shown(evidence)]),
+    conclusion,
+    ...shown(unexplained),
+  ];
+  return [title, ...lines.map(indent)].join('\n');
 }
 
 const asText = ({ title, text }: Trouble): string => (text === undefined ? title : `${title}\n${text}`);

@@ -4,7 +4,9 @@ import type { RunRecord } from './record.js';
 /** Why something was no "go", for people: text as it is, escaped for nothing. */
 export interface Why {
   title: string;
-  /** From what was seen to what caused it, each with where it can be read again. */
+  /** What was seen, with where it can be read again. */
+  seen: string[];
+  /** Each the cause of the one before. */
   causes: { says: string; evidence: string[] }[];
   /** What is known of the cause, and what follows from it. */
   conclusion: string;
@@ -27,11 +29,12 @@ export function whys({ diagnosis }: RunRecord): Why[] {
 
 function whyOf(alike: [Diagnosis, ...Diagnosis[]]): Why {
   const [{ chain, conclusion }] = alike;
-  const title = `Why: ${alike.map(({ chain: [symptom], suite }) => symptom?.says ?? suite).join(', ')}`;
+  const [symptom, ...causes] = chain;
   return {
-    title,
-    causes: chain.map(({ says, link, evidence }, index) => ({
-      says: index === 0 ? says : `because ${says}${link === '' ? '' : ` (${link})`}`,
+    title: `Why: ${alike.map(({ chain: [seen], suite }) => seen?.says ?? suite).join(', ')}`,
+    seen: symptom?.evidence.map(inWords) ?? [],
+    causes: causes.map(({ says, link, evidence }) => ({
+      says: `because ${says} (${link})`,
       evidence: evidence.map(inWords),
     })),
     conclusion: conclusionOf(conclusion),

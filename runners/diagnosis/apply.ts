@@ -50,7 +50,7 @@ export async function applyRecommendation(
   if (problems.length > 0) throw new ConfigError(problems, source);
   for (const setting of missing) write(document, setting);
   environmentOf(document, source);
-  if (missing.length > 0) await writeFile(file, document.toString());
+  if (missing.length > 0) await writeFile(file, document.toString({ lineWidth: 0 }));
   return missing.map((setting) => ({
     key: nameOf(setting),
     from: valueOf(before, setting),
@@ -140,6 +140,7 @@ function fileKey(document: Document, key: string): string {
 }
 
 function write(document: Document, { path: [first = '', ...rest], to }: Setting): void {
+  if (document.get('config') === null) document.delete('config');
   const top = ['config', fileKey(document, first)];
   const value = document.getIn(top);
   // `pulumi config set` without --path keeps a map as JSON text.

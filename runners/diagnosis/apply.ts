@@ -140,7 +140,8 @@ function fileKey(document: Document, key: string): string {
 }
 
 function write(document: Document, { path: [first = '', ...rest], to }: Setting): void {
-  if (document.get('config') === null) document.delete('config');
+  // A key without a value is no map to write into.
+  if (document.has('config') && document.get('config') === undefined) document.delete('config');
   const top = ['config', fileKey(document, first)];
   const value = document.getIn(top);
   // `pulumi config set` without --path keeps a map as JSON text.

@@ -158,7 +158,7 @@ describe('a recommendation is refused, and nothing written,', () => {
       says: 'not valid YAML',
     },
   ])('$why', async ({ settings, changes, says }) => {
-    const { edits, text } = await apply(settings, changes as Change[]);
+    const { edits, text } = await apply(settings, changes);
     expect(edits).toMatchObject({ message: expect.stringContaining(says) });
     expect(text).toBe(settings);
   });

@@ -94,7 +94,8 @@ export const memoryRules: readonly Rule[] = [
   rule({
     id: 'oom-kill',
     explains: ['service ended', 'process ended', 'symptom'],
-    needs: "the engine's or the kernel's word of an OOM kill in the container, at the time of the end",
+    needs:
+      "the engine's or the kernel's word of an OOM kill in the container, at the time of the end that it explains",
     causeOf(effect, of) {
       if (effect.kind === 'service ended') {
         return effect.crash.kind === 'oom' ? oomFact(of, effect.crash, 'the kill was its end') : undefined;
@@ -118,8 +119,9 @@ export const memoryRules: readonly Rule[] = [
     id: 'kept-per-user',
     explains: ['oom kill'],
     needs:
-      'log lines of the service with `users` and `keptMb` before the kill, an idle baseline, and samples that saw it grow',
-    recommends: "a limit for all users; fewer users where the host can't hold it",
+      'an OOM kill; log lines of the service before it with `users` and `keptMb`, the last of each `worker`; samples that saw it grow from idle',
+    recommends:
+      'a limit: idle, what it keeps of each user, and a tenth more; fewer users where the host has no room for that',
     causeOf({ crash: { service, at } }, of) {
       const measures = measuresOf(of, service);
       const kept = keptBefore(of, service, at);
@@ -146,9 +148,8 @@ export const memoryRules: readonly Rule[] = [
   rule({
     id: 'grew-under-load',
     explains: ['oom kill'],
-    needs: 'an idle baseline, and samples that saw the service grow from it towards its limit',
-    recommends:
-      'a limit with twice the room to grow: the kill cut the growth off, what it would have been nobody saw',
+    needs: 'an OOM kill, and samples that saw the service grow from idle towards its limit',
+    recommends: 'a limit with twice the room above idle: the kill cut the growth off',
     causeOf({ crash: { service } }, of) {
       const measures = measuresOf(of, service);
       if (measures === undefined) return undefined;
@@ -173,7 +174,7 @@ export const memoryRules: readonly Rule[] = [
   rule({
     id: 'unseen-growth',
     explains: ['oom kill'],
-    needs: 'samples of the service that stayed far below the limit: it was filled between two of them',
+    needs: 'an OOM kill, and samples that stayed far below the limit: it was filled between two of them',
     causeOf({ crash: { service } }, of) {
       const memory = memoryOf(of, service);
       if (memory === undefined || memory.peakMb >= memory.limitMb * seenShare) return undefined;

@@ -72,8 +72,8 @@ export const processRules: readonly Rule[] = [
   rule({
     id: 'v8-heap',
     explains: ['service ended', 'process ended', 'symptom'],
-    needs: "V8's own last words in the service's log, and its last collections for the figure",
-    recommends: "a heap size, and a limit where that doesn't fit the old one",
+    needs: "V8's last words in the log of a service that ended, or of whose processes one did",
+    recommends: "a heap size, twice that of its last collections; a limit where that doesn't fit",
     causeOf(effect, of) {
       const ended = effect.kind === 'process ended' ? effect : effect.crash;
       const crash = exhaustion(of, /^V8's heap limit/);
@@ -99,7 +99,7 @@ export const processRules: readonly Rule[] = [
     id: 'redis-maxmemory',
     explains: ['symptom', 'connections broke'],
     needs: "Redis's refusal of a write, in the log of whoever wrote",
-    recommends: "a maxmemory, and a limit where that doesn't fit the old one",
+    recommends: "a maxmemory, twice as much; a limit where that doesn't fit",
     causeOf(effect, of) {
       const crash = refusal(effect, of, /^Redis's maxmemory/);
       const maxmemoryMb = Number(variableOf(of, 'redis', 'REDIS_MAXMEMORY_MB'));
@@ -124,7 +124,7 @@ export const processRules: readonly Rule[] = [
   rule({
     id: 'clickhouse-limit',
     explains: ['symptom', 'connections broke'],
-    needs: "ClickHouse's own message with what a query would have used, and its maximum",
+    needs: "ClickHouse's message with what a query would have used, and its maximum",
     recommends: "a limit of which ClickHouse's share holds that query",
     causeOf(effect, of) {
       const crash = refusal(effect, of, /^ClickHouse's memory limit/);

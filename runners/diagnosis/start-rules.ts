@@ -26,7 +26,7 @@ export const startRules: readonly Rule[] = [
   rule({
     id: 'interrupted',
     explains: ['symptom'],
-    needs: "an interruption, or a reason why the suite wasn't begun",
+    needs: "an interruption, or the reason why the suite wasn't begun",
     causeOf(effect, { suite: { outcome } }) {
       if (effect.crash !== undefined) return undefined;
       if (outcome.kind !== 'interrupted' && outcome.kind !== 'not run') return undefined;
@@ -43,8 +43,9 @@ export const startRules: readonly Rule[] = [
     id: 'start-period',
     explains: ['unhealthy'],
     needs:
-      "an environment on its way up, probes that never succeeded, the container's start, and a line of the service's log from the time of the probes: it was still starting",
-    recommends: 'a start period: twice the time it had been starting, at least what the profile standard has',
+      "a service unhealthy on the environment's way up, probes of which none succeeded, and a line of its log from between them: it was still starting",
+    recommends:
+      'a start period: twice the time for which it had been starting, at least that of the profile standard',
     causeOf({ crash: { service, at } }, of) {
       const inspect = of.artifacts[service]?.inspect;
       const check = inspect?.Config.Healthcheck;
@@ -93,8 +94,8 @@ export const startRules: readonly Rule[] = [
   rule({
     id: 'too-many-workers',
     explains: ['oom kill'],
-    needs: "the OOM kill of the backend on the environment's way up, and its workers' lines that they listen",
-    recommends: 'a worker count',
+    needs: "an OOM kill of the backend on the environment's way up, and its workers' lines that they listen",
+    recommends: 'a worker count: four fifths of those that had come up',
     causeOf({ crash: { service } }, of) {
       const workers = Number(variableOf(of, 'backend', 'WEB_CONCURRENCY'));
       const listening = listeningWorkers(of);

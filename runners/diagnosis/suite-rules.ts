@@ -62,7 +62,7 @@ export const suiteRules: readonly Rule[] = [
   rule({
     id: 'connections-broke',
     explains: ['symptom'],
-    needs: "a failed test, or the end of the suite's output, that says its connection was closed or refused",
+    needs: "a failed test, or the suite's output, that says its connection was closed or refused",
     causeOf(effect, { suite, crashes }) {
       if (isCrash(effect)) return undefined;
       const { outcome } = suite;
@@ -85,7 +85,8 @@ export const suiteRules: readonly Rule[] = [
   rule({
     id: 'service-ended',
     explains: ['symptom', 'connections broke'],
-    needs: "the end of a container that nobody sent a signal through the engine, before the suite's own end",
+    needs:
+      'the end of a container to which nobody sent a signal through the engine, while the suite or its environment needed it',
     causeOf(effect, of) {
       const crash = firstOf(of, endedByItself);
       if (crash === undefined || isCrash(effect)) return undefined;
@@ -99,7 +100,7 @@ export const suiteRules: readonly Rule[] = [
     id: 'worker-died',
     explains: ['symptom', 'connections broke'],
     needs:
-      'the line in which the backend tells that one of its workers died, of an exit that something else explains',
+      "the backend's line that one of its workers died, and something that befell the backend and that it survived",
     causeOf(effect, of) {
       const died = linesOf(of, 'backend').find(workerDied);
       const crash = of.crashes.find(
@@ -120,7 +121,8 @@ export const suiteRules: readonly Rule[] = [
   rule({
     id: 'killed-from-outside',
     explains: ['symptom', 'connections broke'],
-    needs: 'a signal that was sent to the container through the engine, and its end',
+    needs:
+      "a signal that was sent through the engine, and the container's end; exit code 137 alone is no OOM kill",
     causeOf(effect, of) {
       const [crash] = of.crashes;
       if (crash?.kind !== 'killed' || isCrash(effect)) return undefined;

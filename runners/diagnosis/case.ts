@@ -85,8 +85,13 @@ function parseLine(service: string, line: string): LogLine {
 }
 
 const longestText = 400;
-export const shortened = (text: string): string =>
-  text.length > longestText ? `${text.slice(0, longestText)} …` : text;
+
+/** One line of it: where in the code an error came from is for other readers. */
+export function shortened(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
+  const line = lines.map((each) => each.trim()).join(' | ');
+  return line.length > longestText ? `${line.slice(0, longestText)} …` : line;
+}
 
 export const logEvidence = ({ text, ...where }: LogLine): Evidence => ({
   kind: 'log',

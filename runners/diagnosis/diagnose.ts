@@ -121,9 +121,7 @@ function reasonOf({ outcome, crashes }: SuiteRecord): string {
       return firstLine(outcome.reason);
     case 'errored':
       // Without a crash there is nothing else that would say what went wrong.
-      return crashes.measured && crashes.value.length === 0
-        ? outcome.message.split(/\s*\n\s*/).join(' | ')
-        : firstLine(outcome.message);
+      return crashes.measured && crashes.value.length === 0 ? outcome.message : firstLine(outcome.message);
     case 'timed out':
       return `it did not end within its ${String(outcome.timeoutMs / 1000)} s`;
     case 'interrupted':

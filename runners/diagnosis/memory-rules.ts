@@ -19,6 +19,8 @@ import { memoryAdvice, mib, usersAdvice } from './numbers.js';
 const togetherMs = 2_000;
 /** A sampled peak below this share of the limit didn't see what led to the kill. */
 const seenShare = 0.5;
+/** What needs less than this share of the limit doesn't fill it. */
+const fillingShare = 0.9;
 /** Growth below this share of the limit isn't what filled it. */
 const grownShare = 0.2;
 
@@ -64,30 +66,20 @@ interface Kept {
   mb: number;
 }
 
-/** What each of the service's processes last said it keeps for its users, before that moment. */
-function keptBefore(of: Case, service: string, at: string | undefined): Kept[] {
+/** The most that each of the service's processes said it keeps for its users, until about that moment. */
+function mostKept(of: Case, service: string, at: string | undefined): Kept[] {
   const byProcess = new Map<unknown, Kept>();
   for (const line of linesOf(of, service)) {
     const said = parseJson(line.text) as { users?: unknown; keptMb?: unknown; worker?: unknown } | undefined;
     if (typeof said?.users !== 'number' || typeof said.keptMb !== 'number') continue;
-    if (!((msBetween(line.at, at) ?? -1) >= 0)) continue;
-    byProcess.set(said.worker, { line, users: said.users, mb: said.keptMb });
+    const afterMs = msBetween(at, line.at);
+    if (afterMs === undefined || afterMs > togetherMs || said.users === 0) continue;
+    const known = byProcess.get(said.worker);
+    if (known === undefined || said.keptMb > known.mb) {
+      byProcess.set(said.worker, { line, users: said.users, mb: said.keptMb });
+    }
   }
-  return [...byProcess.values()].filter(({ users, mb }) => users > 0 && mb > 0);
-}
-
-function growthAdvice(
-  of: Case,
-  measures: Measures,
-  perUserMb: number,
-  why: string,
-): ReturnType<typeof memoryAdvice> {
-  const { service, baselineMb, limitMb } = measures;
-  const needMb = baselineMb + perUserMb * of.users;
-  const because = `${why}: ${mib(baselineMb)} idle and ${String(of.users)} users of ${mib(perUserMb)} are ${mib(needMb)}`;
-  return (
-    memoryAdvice(of, { service, needMb, because }) ?? usersAdvice(of, { limitMb, baselineMb, perUserMb })
-  );
+  return [...byProcess.values()];
 }
 
 export const memoryRules: readonly Rule[] = [
@@ -119,28 +111,37 @@ export const memoryRules: readonly Rule[] = [
     id: 'kept-per-user',
     explains: ['oom kill'],
     needs:
-      'an OOM kill; log lines of the service before it with `users` and `keptMb`, the last of each `worker`; samples that saw it grow from idle',
+      'an OOM kill; log lines of the service, until about then, with `users` and `keptMb`, the most of each `worker`; what it used idle',
     recommends:
       'a limit: idle, what it keeps of each user, and a tenth more; fewer users where the host has no room for that',
     causeOf({ crash: { service, at } }, of) {
-      const measures = measuresOf(of, service);
-      const kept = keptBefore(of, service, at);
-      const [first, ...others] = kept;
-      if (measures === undefined || first === undefined) return undefined;
-      const users = kept.reduce((sum, each) => sum + each.users, 0);
-      const perUserMb = kept.reduce((sum, each) => sum + each.mb, 0) / users;
-      const advice = growthAdvice(of, measures, perUserMb, 'what it keeps of each user');
+      const { baselineMb, limitMb } = memoryOf(of, service) ?? {};
+      const [first, ...others] = mostKept(of, service, at);
+      if (baselineMb === undefined || limitMb === undefined || first === undefined) return undefined;
+      const kept = [first, ...others];
+      const sumOf = (figure: (each: Kept) => number): number =>
+        kept.reduce((sum, each) => sum + figure(each), 0);
+      const perUserMb = sumOf(({ mb }) => mb) / sumOf(({ users }) => users);
+      const needMb = baselineMb + perUserMb * of.users;
+      // What fits isn't what filled it.
+      if (needMb < limitMb * fillingShare) return undefined;
+      const sum = `${mib(baselineMb)} idle and ${String(of.users)} users of ${mib(perUserMb)} are ${mib(needMb)}`;
+      const advice =
+        memoryAdvice(of, { service, needMb, because: sum }) ??
+        usersAdvice(of, { limitMb, baselineMb, perUserMb });
       return {
         kind: 'root',
-        says:
-          `it keeps ${mib(perUserMb)} of each user above ${mib(measures.baselineMb)} idle: it had ${String(users)} of ` +
-          `${String(of.users)} users when it met its limit`,
+        says: `${service} keeps ${mib(perUserMb)} of each user: ${sum}, against a limit of ${mib(limitMb)}`,
         evidence: [
           logEvidence(first.line),
           ...others.map(({ line }) => logEvidence(line)),
-          samplesEvidence(measures),
+          {
+            kind: 'samples',
+            service,
+            text: `idle ${mib(baselineMb)} without page cache, limit ${mib(limitMb)}`,
+          },
         ],
-        link: 'the lines and the samples are from before the kill',
+        link: 'its processes said so before the kill or as it came',
         ...(advice === undefined ? {} : { advice }),
       };
     },

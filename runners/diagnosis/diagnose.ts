@@ -7,7 +7,9 @@ import { mergeChanges } from './merge-changes.js';
 import { rules } from './rules.js';
 import { failedTests } from './suite-rules.js';
 
-type Known = Pick<RunRecord, 'suites' | 'environment' | 'users'> & { host: Case['host'] };
+type Known = Pick<RunRecord, 'suites' | 'environment' | 'users' | 'chosen' | 'notChosen'> & {
+  host: Case['host'];
+};
 
 /** A chain that comes back to where it was would never end. */
 const longestChain = 8;
@@ -42,10 +44,15 @@ function diagnoseSuite(of: Case, record: Known): Diagnosis[] {
 }
 
 /** The metrics that forbid a "go" on this suite's account, its crashes apart. */
-function missedBy(suite: SuiteRecord, { environment, users }: Known): Metric[] {
+function missedBy(suite: SuiteRecord, record: Known): Metric[] {
   const calm = suite.crashes.measured ? { ...suite, crashes: { measured: true as const, value: [] } } : suite;
-  const own = { suites: [calm], chosen: [suite.name], notChosen: [], environment, users };
-  return judgeRun(own).metrics.filter(({ result }) => result !== 'ok');
+  const own = judgeRun({ ...record, suites: [calm], chosen: [suite.name], notChosen: [] });
+  const ofRun = judgeRun(record).metrics;
+  return own.metrics.filter(
+    // What this suite doesn't measure, another one of the run may.
+    ({ name, result }) =>
+      result !== 'ok' && ofRun.some((metric) => metric.name === name && metric.result !== 'ok'),
+  );
 }
 
 function explain(of: Case, symptom: Fact): Diagnosis {

@@ -63,7 +63,7 @@ function heapAdvice(of: Case, service: string, heapMb: number): Advice | undefin
   return memoryAdvice(of, {
     service,
     needMb: (memoryOf(of, service)?.peakMb ?? heapMb) + (toMb - heapMb) * processes,
-    because: `V8 gave up at a heap of ${mib(heapMb)}; what it would have wanted nobody saw, so twice that for each of ${String(processes)} processes`,
+    because: `V8 gave up at a heap of ${mib(heapMb)}; what it would have wanted nobody saw, so at least twice that`,
     besides: [change],
   });
 }

@@ -1,13 +1,13 @@
 import type { Crash, SuiteRecord } from '../report/record.js';
 import type { Evidence } from '../report/diagnosis-schema.js';
-import { crashEvidence, linesOf, logEvidence, shortened, type Case, type LogLine } from './case.js';
+import { crashEvidence, linesOf, logEvidence, shortened, type Case } from './case.js';
 import { rule, type Fact, type Rule } from './facts.js';
 
 /** From a suite that isn't good for a "go" to the service that is to blame. */
 
 /** What clients say whose server went away: WebSocket closures, sockets, and a proxy with nobody behind it. */
 const brokenConnection =
-  /\bclosed with (?:1001|1006|1011|1013|1012)\b|\bECONNRESET\b|\bECONNREFUSED\b|\bsocket hang up\b|\bother side closed\b|\b50[234]\b.{0,20}\bunavailable\b/;
+  /\bclosed with (?:1001|1006|1011|1013|1012)\b|\bECONNRESET\b|\bECONNREFUSED\b|\bsocket hang up\b|\bother side closed\b|\bConnection terminated\b|\b50[234]\b.{0,20}\bunavailable\b/;
 
 /** Done to a service from outside the run. */
 const outside: readonly Crash['kind'][] = ['killed', 'paused', 'cut off', 'gone'];
@@ -56,7 +56,11 @@ const firstOf = (of: Case, wanted: (crash: Crash) => boolean): Crash | undefined
 /** Such a chain begins with the crash itself, not with what became of the suite. */
 const isCrash = (effect: Fact): boolean => effect.kind === 'symptom' && effect.crash !== undefined;
 
-const workerDied = (line: LogLine): boolean => line.text.includes('"msg":"worker died"');
+/** How services that live on without it tell of a process of theirs. */
+const processDied: Readonly<Record<string, RegExp>> = {
+  backend: /"msg":"worker died"/,
+  postgres: /\(PID \d+\) was terminated by signal \d+/,
+};
 
 export const suiteRules: readonly Rule[] = [
   rule({
@@ -97,25 +101,26 @@ export const suiteRules: readonly Rule[] = [
     },
   }),
   rule({
-    id: 'worker-died',
+    id: 'process-died',
     explains: ['symptom', 'connections broke'],
     needs:
-      "the backend's line that one of its workers died, and something that befell the backend and that it survived",
+      'the line in which the backend or PostgreSQL tells that one of its processes died, and something that befell the service and that it survived',
     causeOf(effect, of) {
-      const died = linesOf(of, 'backend').find(workerDied);
-      const crash = of.crashes.find(
-        ({ service, exitCode }) => service === 'backend' && exitCode === undefined,
-      );
-      if (died === undefined || crash === undefined || isCrash(effect) || !failsOfWorker(effect, of))
-        return undefined;
-      return {
-        kind: 'process ended',
-        service: 'backend',
-        ...(died.at === undefined ? {} : { at: died.at }),
-        says: 'a worker of backend died, and its connections and runs with it',
-        evidence: [logEvidence(died)],
-        link: `the connections lead to backend's workers${died.at === undefined ? '' : `; at ${died.at}`}`,
-      };
+      if (isCrash(effect) || !failsOfProcess(effect, of)) return undefined;
+      const survived = of.crashes.filter(({ exitCode }) => exitCode === undefined);
+      for (const { service } of survived) {
+        const died = linesOf(of, service).find(({ text }) => processDied[service]?.test(text));
+        if (died === undefined) continue;
+        return {
+          kind: 'process ended',
+          service,
+          ...(died.at === undefined ? {} : { at: died.at }),
+          says: `a process of ${service} died, and its connections with it`,
+          evidence: [logEvidence(died)],
+          link: `its connections led to ${service}${died.at === undefined ? '' : `; at ${died.at}`}`,
+        };
+      }
+      return undefined;
     },
   }),
   rule({
@@ -156,8 +161,8 @@ export const suiteRules: readonly Rule[] = [
   }),
 ];
 
-/** A worker's end is told to its users as a broken connection or a run that failed with `internal`. */
-function failsOfWorker(effect: Fact, { suite }: Case): boolean {
+/** A process's end is told to its users as a broken connection, or as a run that failed with `internal`. */
+function failsOfProcess(effect: Fact, { suite }: Case): boolean {
   if (effect.kind === 'connections broke') return true;
   return failedTests(suite).some(({ text }) => /\binternal\b/.test(text));
 }

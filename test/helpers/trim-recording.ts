@@ -11,12 +11,13 @@ import type { ServiceArtifacts } from '../../runners/diagnosis/case.js';
 import { runRecordSchema } from '../../runners/report/record.js';
 import { recordingsFolder, type RecordingFile } from './recording.js';
 
-const longestLog = 150;
+/** Lines of a service that something befell, and of any other. */
+const linesKept = { befallen: 120, other: 5 };
 /** Settings that rules read; the other variables are passwords and addresses. */
 const variables = ['WEB_CONCURRENCY', 'REDIS_MAXMEMORY_MB', 'NODE_OPTIONS'];
 
-function trim({ log, inspect }: ServiceArtifacts): RecordingFile['artifacts'][string][string] {
-  const lines = log.trimEnd().split('\n').slice(-longestLog);
+function trim({ log, inspect }: ServiceArtifacts, count: number): RecordingFile['artifacts'][string][string] {
+  const lines = log.trimEnd().split('\n').slice(-count);
   if (inspect === undefined) return { log: lines };
   const Env = inspect.Config.Env.filter((text) => variables.includes(text.split('=', 1)[0] ?? ''));
   return { log: lines, inspect: { ...inspect, Config: { ...inspect.Config, Env } } };
@@ -25,12 +26,17 @@ function trim({ log, inspect }: ServiceArtifacts): RecordingFile['artifacts'][st
 const [folder = '', name = '', about = ''] = process.argv.slice(2);
 const text = readFileSync(path.join(folder, 'record.json'), 'utf8').replaceAll(checkout, '.');
 const record = runRecordSchema.parse(JSON.parse(text));
+const befallen = record.suites.flatMap(({ crashes }) =>
+  crashes.measured ? crashes.value.map(({ service }) => service) : [],
+);
 const artifacts = Object.entries(readArtifacts(folder, record.suites)).map(([suite, services]) => [
   suite,
   Object.fromEntries(
     serviceNames.flatMap((service) => {
       const saved = services[service];
-      return saved === undefined ? [] : [[service, trim(saved)]];
+      return saved === undefined
+        ? []
+        : [[service, trim(saved, befallen.includes(service) ? linesKept.befallen : linesKept.other)]];
     }),
   ),
 ]);
@@ -46,4 +52,4 @@ const recording = {
   },
   artifacts: Object.fromEntries(artifacts) as RecordingFile['artifacts'],
 } satisfies RecordingFile;
-writeFileSync(path.join(recordingsFolder, `${name}.json`), `${JSON.stringify(recording, undefined, 1)}\n`);
+writeFileSync(path.join(recordingsFolder, `${name}.json`), `${JSON.stringify(recording, undefined, 2)}\n`);

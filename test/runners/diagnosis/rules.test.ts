@@ -1,0 +1,254 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { diagnose } from '../../../runners/diagnosis/diagnose.js';
+import { rules } from '../../../runners/diagnosis/rules.js';
+import type { Change, Diagnosis } from '../../../runners/report/diagnosis-schema.js';
+import type { Crash, SuiteRecord } from '../../../runners/report/record.js';
+import { readRecording, recordingsFolder, type Recording } from '../../helpers/recording.js';
+import { runRecord, suiteRecord } from '../support/records.js';
+
+const diagnosed = (name: string): Result => of(readRecording(name));
+const of = ({ record, artifacts }: Recording): Result => diagnose(record, artifacts);
+interface Result {
+  diagnosis: Diagnosis[];
+  recommended: Change[];
+}
+
+/** The rules of each chain, from what was seen to its cause. */
+const chainsOf = ({ diagnosis }: Result): string[][] =>
+  diagnosis.map(({ chain }) => chain.map(({ rule }) => rule));
+const setting = (key: string, from: number | string, to: number | string): Change => ({
+  kind: 'setting',
+  path: key.split('.'),
+  from,
+  to,
+});
+
+const explained: { name: string; chain: string[]; says: string; recommended: Change[] }[] = [
+  {
+    name: 'kept-per-user',
+    chain: ['symptom', 'connections-broke', 'process-died', 'oom-kill', 'kept-per-user'],
+    says: 'backend keeps 64 MiB of each user: 126 MiB idle and 10 users of 64 MiB are 766 MiB, against a limit of 512 MiB',
+    recommended: [setting('services.backend.memoryMb', 512, 896), setting('budgetMb', 1792, 2304)],
+  },
+  {
+    name: 'grew-under-load',
+    chain: ['symptom', 'connections-broke', 'process-died', 'oom-kill', 'grew-under-load'],
+    says: 'it grew from 21 MiB idle to 256 MiB under 10 users: at least 23 MiB of each',
+    recommended: [setting('services.postgres.memoryMb', 256, 576), setting('budgetMb', 1792, 2048)],
+  },
+  {
+    name: 'v8-heap',
+    chain: ['symptom', 'service-ended', 'v8-heap'],
+    says: "V8's heap limit of 11 MiB was met inside auth: no OOM kill, its container's limit is 192 MiB",
+    recommended: [
+      setting('services.auth.environment.NODE_OPTIONS', '--max-old-space-size=12', '--max-old-space-size=64'),
+    ],
+  },
+  {
+    name: 'redis-maxmemory',
+    chain: ['symptom', 'redis-maxmemory'],
+    says: 'Redis refused writes at its maxmemory of 1 MiB',
+    recommended: [setting('services.redis.maxmemoryMb', 1, 2)],
+  },
+  {
+    name: 'clickhouse-limit',
+    chain: ['symptom', 'clickhouse-limit'],
+    says: 'ClickHouse refused a query of 388 MiB at its own limit of 307 MiB',
+    recommended: [setting('services.clickhouse.memoryMb', 384, 576), setting('budgetMb', 1792, 2048)],
+  },
+  {
+    name: 'start-period',
+    chain: ['symptom', 'unhealthy', 'start-period'],
+    says: 'llm was still starting after 10.2 s: its start period of 5 s is too short',
+    recommended: [setting('services.llm.healthCheck.startPeriodSeconds', 5, 120)],
+  },
+  {
+    name: 'too-many-workers',
+    chain: ['symptom', 'service-ended', 'oom-kill', 'too-many-workers'],
+    says: '12 of its 12 workers had come up when they filled 512 MiB, before there was any user',
+    recommended: [setting('services.backend.workers', 12, 9)],
+  },
+  {
+    name: 'killed-from-outside',
+    chain: ['symptom', 'killed-from-outside'],
+    says: 'postgres was killed from outside the run: it is no finding about memory',
+    recommended: [],
+  },
+  {
+    name: 'interrupted',
+    chain: ['symptom', 'interrupted'],
+    says: 'somebody interrupted the run',
+    recommended: [],
+  },
+];
+
+describe('the recording of', () => {
+  test.each(explained)(
+    '$name is explained, with evidence for each fact',
+    ({ name, chain, says, recommended }) => {
+      const result = diagnosed(name);
+      expect(chainsOf(result)).toEqual([chain]);
+      const [{ chain: facts, conclusion }] = result.diagnosis as [Diagnosis];
+      expect(facts.at(-1)?.says).toBe(says);
+      expect(conclusion.kind).toBe('explained');
+      expect(result.recommended).toEqual(recommended);
+      for (const { evidence } of facts) expect(evidence.length).toBeGreaterThan(0);
+    },
+  );
+
+  test('unseen-growth is explained without a figure, and what the suite lacks besides is unknown', () => {
+    const result = diagnosed('unseen-growth');
+    expect(chainsOf(result)).toEqual([['symptom'], ['symptom', 'oom-kill', 'unseen-growth']]);
+    expect(result.diagnosis.map(({ conclusion: { kind } }) => kind)).toEqual(['unknown', 'explained']);
+    expect(result.recommended).toEqual([]);
+  });
+
+  // These faults were kept out of the rules' making.
+  test.each([
+    { name: 'unknown-paused', seen: 'it was paused' },
+    { name: 'unknown-cut-off', seen: 'it was taken off its network' },
+    { name: 'unknown-ill', seen: 'its health check failed too often' },
+    { name: 'unknown-exit', seen: 'it ended with exit code 0' },
+    { name: 'unknown-assertion', seen: 'expected a basket of 4 articles, got 3' },
+    { name: 'unknown-protocol', seen: 'the connection was closed with 1006' },
+  ])('$name is unknown, with the evidence that there is', ({ name, seen }) => {
+    const { diagnosis, recommended } = diagnosed(name);
+    expect(diagnosis.map(({ conclusion: { kind } }) => kind)).toEqual(['unknown']);
+    expect(JSON.stringify(diagnosis)).toContain(seen);
+    expect(recommended).toEqual([]);
+  });
+
+  test('each rule that ends a chain, and each one on the way, is there', () => {
+    const recorded = readdirSync(recordingsFolder).flatMap((file) =>
+      chainsOf(diagnosed(path.parse(file).name)),
+    );
+    expect([...new Set(recorded.flat())].sort()).toEqual(['symptom', ...rules.map(({ id }) => id)].sort());
+  });
+});
+
+type Memory = Extract<SuiteRecord['memory'], { measured: true }>['value'];
+
+/** The recording as it would be with that in its one suite. */
+function changed(name: string, change: (suite: SuiteRecord) => SuiteRecord): Result {
+  const recording = readRecording(name);
+  const suites = recording.record.suites.map(change);
+  return of({ ...recording, record: { ...recording.record, suites } });
+}
+const withCrashes = (suite: SuiteRecord, change: (crash: Crash) => Crash): SuiteRecord => ({
+  ...suite,
+  crashes: suite.crashes.measured
+    ? { measured: true, value: suite.crashes.value.map(change) }
+    : suite.crashes,
+});
+const withMemory = (suite: SuiteRecord, change: (memory: Memory) => Memory): SuiteRecord => ({
+  ...suite,
+  memory: suite.memory.measured ? { measured: true, value: change(suite.memory.value) } : suite.memory,
+});
+
+describe('a chain has no link', () => {
+  test('to an OOM kill that came at another time than the end', () => {
+    const result = changed('kept-per-user', (suite) =>
+      withCrashes(suite, (crash) => ({ ...crash, at: '2020-01-01T00:00:00.000Z' })),
+    );
+    expect(chainsOf(result)).toEqual([
+      ['symptom', 'connections-broke', 'process-died'],
+      // The kill is told of by itself, and of users whose memory it didn't see nothing is said.
+      ['symptom', 'oom-kill', 'unseen-growth'],
+    ]);
+  });
+
+  test('to an OOM kill when exit code 137 is all there is', () => {
+    const result = changed('killed-from-outside', (suite) =>
+      withCrashes(suite, ({ service, at }) => ({
+        service,
+        kind: 'exit',
+        exitCode: 137,
+        ...(at === undefined ? {} : { at }),
+        evidence: 'it ended with exit code 137',
+      })),
+    );
+    expect(chainsOf(result)).toEqual([['symptom', 'service-ended']]);
+    expect(result.diagnosis[0]?.conclusion.kind).toBe('unknown');
+  });
+
+  test('to what users cost when that fits the limit', () => {
+    const recording = readRecording('kept-per-user');
+    const { record } = recording;
+    expect(chainsOf(of({ ...recording, record: { ...record, users: 2 } }))[0]?.at(-1)).toBe('unseen-growth');
+  });
+
+  test('to a start period when a probe succeeded', () => {
+    const recording = readRecording('start-period');
+    for (const { llm } of Object.values(recording.artifacts)) {
+      for (const probe of llm?.inspect?.State.Health?.Log ?? []) probe.ExitCode = 0;
+    }
+    expect(chainsOf(of(recording))).toEqual([['symptom', 'unhealthy']]);
+  });
+});
+
+describe('a recommendation', () => {
+  test('is the same whatever the kernel says of page cache', () => {
+    const full = (suite: SuiteRecord): SuiteRecord =>
+      withMemory(suite, (memory) => ({
+        ...memory,
+        services: Object.fromEntries(
+          Object.entries(memory.services).map(([service, own]) => [
+            service,
+            { ...own, kernelPeakMb: own.limitMb },
+          ]),
+        ),
+      }));
+    for (const { name, recommended } of explained)
+      expect(changed(name, full).recommended).toEqual(recommended);
+  });
+
+  test('is fewer users where the host has no room for a larger limit', () => {
+    const recording = readRecording('kept-per-user');
+    const host = { ...recording.record.host, memoryMb: 2900 };
+    const { recommended } = of({ ...recording, record: { ...recording.record, host } });
+    expect(recommended).toEqual([{ kind: 'option', option: '--users', from: 10, to: 5 }]);
+  });
+
+  test('counts the users of every suite that shares the environment', () => {
+    const recording = readRecording('kept-per-user');
+    const [suite] = recording.record.suites as [SuiteRecord];
+    const other = { ...suite, name: 'another' };
+    const { recommended } = of({ ...recording, record: { ...recording.record, suites: [suite, other] } });
+    // 126 MiB idle and 20 users of 64 MiB, and a tenth more.
+    expect(recommended).toContainEqual(setting('services.backend.memoryMb', 512, 1792));
+  });
+
+  test('of several suites has each key once, the largest of each, and the budget for all of them', () => {
+    const one = readRecording('kept-per-user');
+    const other = readRecording('grew-under-load');
+    const record = { ...one.record, suites: [...one.record.suites, ...other.record.suites] };
+    expect(of({ ...one, record, artifacts: { ...one.artifacts, ...other.artifacts } }).recommended).toEqual([
+      setting('services.backend.memoryMb', 512, 896),
+      setting('services.postgres.memoryMb', 256, 576),
+      setting('budgetMb', 1792, 2560),
+    ]);
+  });
+
+  test('about memory is none for events that come late', () => {
+    const latency = { count: 500, users: 10, p50Ms: 60, p99Ms: 250, maxMs: 300 };
+    const record = runRecord([suiteRecord({ latency: { measured: true, value: latency } })]);
+    const { diagnosis, recommended } = diagnose(record, {});
+    expect(diagnosis).toMatchObject([{ chain: [{ rule: 'symptom' }], conclusion: { kind: 'unknown' } }]);
+    expect(JSON.stringify(diagnosis)).toContain('event delivery, p99: 250.0 ms (limit < 100 ms)');
+    expect(recommended).toEqual([]);
+  });
+});
+
+test('a suite that is good for a "go" has no diagnosis', () => {
+  expect(diagnose(runRecord([suiteRecord()]), {})).toEqual({ diagnosis: [], recommended: [] });
+});
+
+test('the documentation has each rule as it is', () => {
+  const documentation = readFileSync(path.join(import.meta.dirname, '../../../docs/diagnosis.md'), 'utf8');
+  const rows = documentation.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  for (const { id, needs, recommends = '' } of rules) {
+    expect(rows).toContainEqual(['', `\`${id}\``, needs, recommends, '']);
+  }
+});

@@ -3,6 +3,7 @@ import reportBuilder, { type Builder, type TestCase } from 'junit-report-builder
 import { describeCrash } from './crash.js';
 import { growthPerUserMb } from './growth.js';
 import type { RunRecord, SuiteRecord } from './record.js';
+import { chainsOf } from './why.js';
 
 // The package's types describe an ES module; what Node imports is its CommonJS object.
 const builder = reportBuilder as unknown as Builder;
@@ -52,6 +53,7 @@ function addSuite(report: Builder, suite: SuiteRecord, record: RunRecord): void 
       }
     }
   }
+  for (const chain of chainsOf(record, suite.name)) group.property('why', chain);
   for (const { name, status, durationMs, failure } of suite.tests) {
     const test = group
       .testCase()

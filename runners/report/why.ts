@@ -27,6 +27,15 @@ export function whys({ diagnosis }: RunRecord): Why[] {
   return [...groups.values()].map(whyOf);
 }
 
+/** Each chain of a suite in a line, from what was seen to its cause. */
+export function chainsOf({ diagnosis }: RunRecord, suite: string): string[] {
+  return diagnosis
+    .filter((each) => each.suite === suite)
+    .map(({ chain, conclusion }) =>
+      [...chain.map(({ says }) => says), ...(conclusion.kind === 'unknown' ? ['unknown'] : [])].join(' ← '),
+    );
+}
+
 function whyOf(alike: [Diagnosis, ...Diagnosis[]]): Why {
   const [{ chain, conclusion }] = alike;
   const [symptom, ...causes] = chain;

@@ -56,7 +56,7 @@ const infoSchema = z.object({
   MemTotal: z.number(),
 });
 
-const logLines = 2_000;
+const logLines = 10_000;
 const answerDeadlineMs = 30_000;
 
 const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>

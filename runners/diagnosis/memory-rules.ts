@@ -163,9 +163,7 @@ export const memoryRules: readonly Rule[] = [
       });
       return {
         kind: 'root',
-        says:
-          `it grew from ${mib(baselineMb)} idle to ${mib(peakMb)} under ${String(of.users)} users: at least ` +
-          `${mib((peakMb - baselineMb) / of.users)} of each`,
+        says: `it grew from ${mib(baselineMb)} idle to ${mib(peakMb)} while ${String(of.users)} users were at work`,
         evidence: [samplesEvidence(measures)],
         link: 'the samples are from before the kill',
         ...(advice === undefined ? {} : { advice }),

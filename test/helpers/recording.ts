@@ -15,6 +15,7 @@ export interface Recording {
 const recordingSchema = z.strictObject({
   about: z.string(),
   record: runRecordSchema,
+  /** By the suite's folder, then by service. */
   artifacts: z.record(
     z.string(),
     z.record(z.string(), z.strictObject({ log: z.array(z.string()), inspect: inspectSchema.optional() })),
@@ -27,17 +28,14 @@ export const recordingsFolder = path.join(import.meta.dirname, '..', 'fixtures',
 export function readRecording(name: string): Recording {
   const text = readFileSync(path.join(recordingsFolder, `${name}.json`), 'utf8');
   const { about, record, artifacts } = recordingSchema.parse(JSON.parse(text));
-  const withText = Object.entries(artifacts).map(
-    ([suite, services]) =>
-      [
-        suite,
-        Object.fromEntries(
-          Object.entries(services).map(([service, { log, inspect }]) => [
-            service,
-            { log: log.join('\n'), ...(inspect === undefined ? {} : { inspect }) },
-          ]),
-        ),
-      ] as const,
-  );
-  return { about, record, artifacts: Object.fromEntries(withText) };
+  const ofSuites = record.suites.map(({ name: suite, folder }) => [suite, withText(artifacts[folder] ?? {})]);
+  return { about, record, artifacts: Object.fromEntries(ofSuites) as Recording['artifacts'] };
 }
+
+const withText = (services: z.output<typeof recordingSchema>['artifacts'][string]): Artifacts =>
+  Object.fromEntries(
+    Object.entries(services).map(([service, { log, inspect }]) => [
+      service,
+      { log: log.join('\n'), ...(inspect === undefined ? {} : { inspect }) },
+    ]),
+  );

@@ -16,27 +16,38 @@ const linesKept = { befallen: 120, other: 5 };
 /** Settings that rules read; the other variables are passwords and addresses. */
 const variables = ['WEB_CONCURRENCY', 'REDIS_MAXMEMORY_MB', 'NODE_OPTIONS'];
 
+const [folder = '', name = '', about = ''] = process.argv.slice(2);
+const text = readFileSync(path.join(folder, 'record.json'), 'utf8').replaceAll(checkout, '.');
+const record = runRecordSchema.parse(JSON.parse(text));
+const crashes = record.suites.flatMap((suite) => (suite.crashes.measured ? suite.crashes.value : []));
+const befallen = crashes.map(({ service }) => service);
+/** What comes long after the last fault tells nothing of it. */
+const aftermathMs = 3_000;
+const timesMs = crashes.flatMap(({ at }) => (at === undefined ? [] : [Date.parse(at)]));
+const untilMs = timesMs.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...timesMs) + aftermathMs;
+
 function trim({ log, inspect }: ServiceArtifacts, count: number): RecordingFile['artifacts'][string][string] {
-  const lines = log.trimEnd().split('\n').slice(-count);
+  const telling = log
+    .trimEnd()
+    .split('\n')
+    .filter(
+      (line) => !line.includes('"msg":"request"') && !(Date.parse(line.split(' ', 1)[0] ?? '') > untilMs),
+    );
+  const lines = telling.slice(-count);
   if (inspect === undefined) return { log: lines };
   const Env = inspect.Config.Env.filter((text) => variables.includes(text.split('=', 1)[0] ?? ''));
   return { log: lines, inspect: { ...inspect, Config: { ...inspect.Config, Env } } };
 }
 
-const [folder = '', name = '', about = ''] = process.argv.slice(2);
-const text = readFileSync(path.join(folder, 'record.json'), 'utf8').replaceAll(checkout, '.');
-const record = runRecordSchema.parse(JSON.parse(text));
-const befallen = record.suites.flatMap(({ crashes }) =>
-  crashes.measured ? crashes.value.map(({ service }) => service) : [],
-);
-const artifacts = Object.entries(readArtifacts(folder, record.suites)).map(([suite, services]) => [
-  suite,
+const all = readArtifacts(folder, record.suites);
+// Suites that shared an environment share its folder.
+const artifacts = record.suites.map(({ name: suite, folder: ownFolder }) => [
+  ownFolder,
   Object.fromEntries(
     serviceNames.flatMap((service) => {
-      const saved = services[service];
-      return saved === undefined
-        ? []
-        : [[service, trim(saved, befallen.includes(service) ? linesKept.befallen : linesKept.other)]];
+      const saved = all[suite]?.[service];
+      const count = befallen.includes(service) ? linesKept.befallen : linesKept.other;
+      return saved === undefined ? [] : [[service, trim(saved, count)]];
     }),
   ),
 ]);

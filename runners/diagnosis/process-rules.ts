@@ -146,6 +146,30 @@ export const processRules: readonly Rule[] = [
       );
     },
   }),
+  rule({
+    id: 'postgres-memory',
+    explains: ['symptom', 'connections broke'],
+    needs: "PostgreSQL's own message that it is out of memory, and the total of the process that says so",
+    causeOf(effect, of) {
+      const crash = refusal(effect, of, /^PostgreSQL's memory/);
+      if (crash === undefined) return undefined;
+      const lines = linesOf(of, 'postgres').filter(({ at }) => (msBetween(at, crash.at) ?? -1) >= 0);
+      const total = lines.findLast(({ text }) => grandTotal.test(text));
+      const bytes = Number(grandTotal.exec(total?.text ?? '')?.[1]);
+      if (total === undefined || !Number.isFinite(bytes)) return undefined;
+      return {
+        ...root(
+          crash,
+          `a process of PostgreSQL with ${mib(bytes / bytesPerMb)} was refused more: no OOM kill at its container's limit of ${mib(limitOf(of, 'postgres'))}`,
+          met(crash),
+        ),
+        evidence: [crashEvidence(crash), logEvidence(total)],
+      };
+    },
+  }),
 ];
 
+/** The last line of what it logs of its memory when it is refused more. */
+const grandTotal = /^Grand total: (\d+) bytes/;
+const bytesPerMb = 1024 * 1024;
 const mbOf: Readonly<Record<string, number>> = { KiB: 1 / 1024, MiB: 1, GiB: 1024 };

@@ -18,8 +18,8 @@ export interface Why {
 export function whys({ diagnosis }: RunRecord): Why[] {
   const groups = new Map<string, [Diagnosis, ...Diagnosis[]]>();
   for (const each of diagnosis) {
-    const causes = each.chain.slice(1).map(({ rule, says }) => [rule, says]);
-    const key = causes.length === 0 ? each.suite : JSON.stringify(causes);
+    const [symptom, ...causes] = each.chain.map(({ says }) => says);
+    const key = JSON.stringify(causes.length === 0 ? symptom : causes);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [each]);
     else group.push(each);

@@ -65,6 +65,12 @@ const explained: { name: string; chain: string[]; says: string; recommended: Cha
     recommended: [setting('services.clickhouse.memoryMb', 384, 576), setting('budgetMb', 1792, 2048)],
   },
   {
+    name: 'postgres-memory',
+    chain: ['symptom', 'postgres-memory'],
+    says: "a process of PostgreSQL with 226 MiB was refused more: no OOM kill at its container's limit of 512 MiB",
+    recommended: [],
+  },
+  {
     name: 'start-period',
     chain: ['symptom', 'unhealthy', 'start-period'],
     says: 'llm was still starting after 10.2 s: its start period of 5 s is too short',

@@ -48,6 +48,8 @@ export interface Case {
   host: Pick<RunRecord['host'], 'memoryMb'>;
   /** At work at the same time in the suite's environment, other suites' users there included. */
   users: number;
+  /** Suites that shared the environment at the same time, this one included. */
+  suitesAtOnce: number;
   crashes: readonly Crash[];
   artifacts: Artifacts;
 }
@@ -58,12 +60,13 @@ export function caseOf(
   record: Pick<RunRecord, 'environment' | 'users' | 'suites'> & Pick<Case, 'host'>,
   artifacts: Artifacts,
 ): Case {
-  const sharing = record.suites.filter(({ stack }) => stack === suite.stack).length;
+  const suitesAtOnce = record.suites.filter(({ stack }) => stack === suite.stack).length;
   return {
     suite,
     environment: record.environment,
     host: record.host,
-    users: record.users * sharing,
+    users: record.users * suitesAtOnce,
+    suitesAtOnce,
     crashes: suite.crashes.measured ? suite.crashes.value : [],
     artifacts,
   };

@@ -55,12 +55,15 @@ export function usersAdvice(
   of: Case,
   { limitMb, baselineMb, perUserMb }: { limitMb: number; baselineMb: number; perUserMb: number },
 ): Advice | undefined {
-  const users = Math.floor((limitMb / headroom - baselineMb) / perUserMb);
-  if (users < 1 || users >= of.users) return undefined;
+  const held = Math.floor((limitMb / headroom - baselineMb) / perUserMb);
+  // The option is for each suite.
+  const from = of.users / of.suitesAtOnce;
+  const to = Math.floor(held / of.suitesAtOnce);
+  if (to < 1 || to >= from) return undefined;
   return {
-    changes: [{ kind: 'option', option: '--users', from: of.users, to: users }],
+    changes: [{ kind: 'option', option: '--users', from, to }],
     reason:
-      `the host has no room for a larger limit: ${mib(limitMb)}, a tenth kept free, hold ${String(users)} users ` +
+      `the host has no room for a larger limit: ${mib(limitMb)}, a tenth kept free, hold ${String(held)} users ` +
       `of ${mib(perUserMb)} each above ${mib(baselineMb)}`,
   };
 }

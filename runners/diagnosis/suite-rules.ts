@@ -96,7 +96,8 @@ export const suiteRules: readonly Rule[] = [
       if (crash === undefined || isCrash(effect)) return undefined;
       const link = linkToSuite(of, crash);
       if (link === undefined) return undefined;
-      if (effect.kind === 'connections broke' && !fronts.includes(crash.service)) return undefined;
+      const leadsThere = fronts.includes(crash.service) || of.suite.fault?.service === crash.service;
+      if (effect.kind === 'connections broke' && !leadsThere) return undefined;
       return endedFact(of, crash, link);
     },
   }),

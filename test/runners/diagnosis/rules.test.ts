@@ -216,6 +216,19 @@ describe('a chain has no link', () => {
     expect(result.diagnosis[0]?.conclusion.kind).toBe('unknown');
   });
 
+  test.each([
+    ['the run ended the suite for it', 'redis', ['symptom', 'connections-broke', 'service-ended']],
+    ['nothing shows that the connections led there', 'auth', ['symptom', 'connections-broke']],
+  ])('from broken connections to the end of a store unless it is shown: %s', (_, faulty, chain) => {
+    const failure = 'user 1: the connection was closed with 1006';
+    const result = changed('unknown-exit', (suite) => ({
+      ...suite,
+      tests: [{ name: 'chats', status: 'failed', durationMs: 1, failure }],
+      fault: { at: suite.fault?.at ?? '', what: '', service: faulty, endedAfterMs: 10 },
+    }));
+    expect(chainsOf(result)).toEqual([chain]);
+  });
+
   test('to what users cost when that fits the limit', () => {
     const recording = readRecording('kept-per-user');
     const { record } = recording;
@@ -247,11 +260,15 @@ describe('a recommendation', () => {
       expect(changed(name, full).recommended).toEqual(recommended);
   });
 
-  test('is fewer users where the host has no room for a larger limit', () => {
-    const recording = readRecording('kept-per-user');
-    const host = { ...recording.record.host, memoryMb: 2900 };
+  test.each([
+    ['kept-per-user', 2900, 5],
+    // The 20 that its limit holds, shared by five suites.
+    ['incident', 9000, 4],
+  ])('is fewer users in each suite of %s where the host has %i MiB', (name, memoryMb, to) => {
+    const recording = readRecording(name);
+    const host = { ...recording.record.host, memoryMb };
     const { recommended } = of({ ...recording, record: { ...recording.record, host } });
-    expect(recommended).toEqual([{ kind: 'option', option: '--users', from: 10, to: 5 }]);
+    expect(recommended).toEqual([{ kind: 'option', option: '--users', from: 10, to }]);
   });
 
   test('counts the users of every suite that shares the environment', () => {

@@ -67,7 +67,10 @@ export function caseOf(
     host: record.host,
     users: record.users * suitesAtOnce,
     suitesAtOnce,
-    crashes: suite.crashes.measured ? suite.crashes.value : [],
+    // Rules may rely on it that a service has a limit.
+    crashes: (suite.crashes.measured ? suite.crashes.value : []).filter(
+      ({ service }) => service in record.environment.services,
+    ),
     artifacts,
   };
 }

@@ -164,9 +164,7 @@ describe('the recording of', () => {
   });
 
   test('each rule that ends a chain, and each one on the way, is there', () => {
-    const recorded = readdirSync(recordingsFolder).flatMap((file) =>
-      chainsOf(diagnosed(path.parse(file).name)),
-    );
+    const recorded = names.flatMap((name) => chainsOf(diagnosed(name)));
     expect([...new Set(recorded.flat())].sort()).toEqual(['symptom', ...rules.map(({ id }) => id)].sort());
   });
 });
@@ -241,6 +239,36 @@ describe('a chain has no link', () => {
       for (const probe of llm?.inspect?.State.Health?.Log ?? []) probe.ExitCode = 0;
     }
     expect(chainsOf(of(recording))).toEqual([['symptom', 'unhealthy']]);
+  });
+});
+
+const names = readdirSync(recordingsFolder).map((file) => path.parse(file).name);
+
+describe('what is missing breaks nothing', () => {
+  test.each(names)("in %s: without what was saved of the services no suite's chain gets longer", (name) => {
+    const recording = readRecording(name);
+    const lengthOf = ({ diagnosis }: Result, suite: string): number =>
+      diagnosis.find((each) => each.suite === suite)?.chain.length ?? 0;
+    const bare = of({ ...recording, artifacts: {} });
+    const whole = of(recording);
+    for (const { suite } of whole.diagnosis) {
+      expect(lengthOf(bare, suite)).toBeGreaterThan(0);
+      expect(lengthOf(bare, suite)).toBeLessThanOrEqual(lengthOf(whole, suite));
+    }
+  });
+
+  test.each(names)('in %s: what was not measured is no evidence', (name) => {
+    const missing = { measured: false, reason: 'nobody looked' } as const;
+    const result = changed(name, (suite) => ({ ...suite, memory: missing, crashes: missing }));
+    expect(JSON.stringify(result)).not.toMatch(/"rule":"(oom-kill|v8-heap|kept-per-user|grew-under-load)"/);
+    expect(result.recommended).toEqual([]);
+  });
+
+  test('a crash of a container that is no service of the environment explains nothing', () => {
+    const result = changed('v8-heap', (suite) =>
+      withCrashes(suite, (crash) => ({ ...crash, service: 'nobody' })),
+    );
+    expect(chainsOf(result)).toEqual([['symptom']]);
   });
 });
 

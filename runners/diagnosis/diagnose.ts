@@ -1,3 +1,4 @@
+import { serviceNames } from '../../components/services.js';
 import type { Crash, Metric, RunRecord, SuiteRecord } from '../report/record.js';
 import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagnosis-schema.js';
 import { judgeRun } from '../verdict.js';
@@ -138,13 +139,20 @@ function reasonOf({ outcome, crashes }: SuiteRecord): string {
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 
+/** What programs call what went wrong. */
+const complaint = /"level":"(?:error|fatal)"|\b(?:ERROR|FATAL|PANIC)\b/;
+
 /** What there is to read about it, what the chain quotes left out. */
 function allEvidence(of: Case, chain: readonly Cause[]): Evidence[] {
-  const services = [...new Set(of.crashes.map(({ service }) => service))];
+  const befallen = new Set(of.crashes.map(({ service }) => service));
   const evidence: Evidence[] = [
     ...failedTests(of.suite).slice(0, quotedTests),
     ...of.crashes.map(crashEvidence),
-    ...services.flatMap((service) => linesOf(of, service).slice(-quotedLines).map(logEvidence)),
+    ...serviceNames.flatMap((service) => {
+      const lines = linesOf(of, service);
+      const telling = befallen.has(service) ? lines : lines.filter(({ text }) => complaint.test(text));
+      return telling.slice(-quotedLines).map(logEvidence);
+    }),
   ];
   const quoted = textsOf(chain);
   return evidence.filter(({ text }) => !quoted.has(text));

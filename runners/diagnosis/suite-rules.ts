@@ -105,13 +105,13 @@ export const suiteRules: readonly Rule[] = [
     id: 'process-died',
     explains: ['symptom', 'connections broke'],
     needs:
-      'the line in which the backend or PostgreSQL tells that one of its processes died, and something that befell the service and that it survived',
+      'the line in which the backend or PostgreSQL tells that one of its processes died, while the service lives on',
     causeOf(effect, of) {
       if (isCrash(effect) || !failsOfProcess(effect, of)) return undefined;
-      const survived = of.crashes.filter(({ exitCode }) => exitCode === undefined);
-      for (const { service } of survived) {
-        const died = linesOf(of, service).find(({ text }) => processDied[service]?.test(text));
-        if (died === undefined) continue;
+      for (const [service, line] of Object.entries(processDied)) {
+        const died = linesOf(of, service).find(({ text }) => line.test(text));
+        const ended = of.crashes.some((crash) => crash.service === service && crash.exitCode !== undefined);
+        if (died === undefined || ended) continue;
         return {
           kind: 'process ended',
           service,

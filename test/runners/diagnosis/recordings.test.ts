@@ -122,6 +122,7 @@ describe('the recording of', () => {
   test.each([
     { name: 'unknown-paused', seen: 'it was paused' },
     { name: 'unknown-cut-off', seen: 'it was taken off its network' },
+    { name: 'unknown-worker', seen: 'worker died' },
     { name: 'unknown-ill', seen: 'its health check failed too often' },
     { name: 'unknown-exit', seen: 'it ended with exit code 0' },
     { name: 'unknown-assertion', seen: 'expected a basket of 4 articles, got 3' },

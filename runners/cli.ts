@@ -7,6 +7,7 @@ import { diagnosisOf, type DiagnoseChoices } from './diagnosis/command.js';
 import { messageOf } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { collectGarbage } from './gc.js';
+import type { Jobs } from './plan.js';
 import { rehearse } from './rehearsal.js';
 import { terminalReport } from './report/terminal.js';
 import { bringUp, type UpChoices } from './standing.js';
@@ -41,6 +42,15 @@ function parseTtlMinutes(value: string): number {
   throw new InvalidArgumentError('allowed is a time in whole minutes from 1m to 7d, such as 90m or 4h');
 }
 
+const mostJobs = 100;
+
+function parseJobs(value: string): Jobs {
+  if (value === 'auto') return value;
+  const jobs = Number(value);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= mostJobs) return jobs;
+  throw new InvalidArgumentError(`allowed is "auto" or a whole number from 1 to ${String(mostJobs)}`);
+}
+
 interface SuiteOptions {
   suite: string[];
   category: string[];
@@ -52,6 +62,7 @@ interface RunOptions {
   stack?: string;
   keepOnFailure: boolean;
   ttl?: number;
+  jobs: Jobs;
 }
 
 function withSuiteOptions(command: Command): Command {
@@ -69,6 +80,7 @@ withSuiteOptions(program.command('run'))
   .description('bring up, test and destroy an environment per suite, then give the verdict (npm start)')
   .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
   .option('--stack <name>', 'take the settings of Pulumi.<name>.yaml')
+  .option('--jobs <count>', 'suites at once, "auto" is as many as the host has room for', parseJobs, 1)
   .option('--keep-on-failure', 'leave the environment of a suite that did not pass for a look', false)
   .option(
     '--ttl <time>',

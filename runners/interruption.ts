@@ -1,4 +1,4 @@
-import type { Interruption } from './suite-cycle.js';
+import type { Interruption } from './preparation.js';
 
 /** npm passes a terminal's Ctrl-C on to a program that got it already: the second one of a pair is no second wish. */
 const pairMs = 500;

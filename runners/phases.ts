@@ -1,18 +1,19 @@
-import type { Progress } from '../engine/progress.js';
+import type { Progress, Step } from '../engine/progress.js';
 import { messageOf } from './errors.js';
 import type { SuiteRecord } from './report/record.js';
 
 export type Durations = Omit<SuiteRecord['durations'], 'totalMs'>;
+type TimedPhase = Exclude<keyof Durations, 'memoryWaitMs' | 'turnWaitMs'>;
 
 /** Runs an operation as one step that people see and the record times. */
 export type RunPhase = <T>(
-  duration: keyof Durations,
+  duration: TimedPhase,
   operation: (onLine: (line: string) => void) => Promise<T>,
   /** Why the operation's result isn't what was hoped for, if it isn't. */
   failureOf?: (result: T) => string | undefined,
 ) => Promise<T>;
 
-const titles: Record<keyof Durations, string> = {
+const titles: Record<TimedPhase, string> = {
   createMs: 'stack',
   upMs: 'environment up',
   suiteMs: 'suite',
@@ -42,3 +43,23 @@ export function phasesOf(suiteName: string, progress: Progress, durations: Durat
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
+
+/** Tells people why a suite waits for memory, if it does; how long it took goes into `durations`. */
+export function showWaiting(
+  suiteName: string,
+  progress: Progress,
+  durations: Durations,
+): { tell: (reason: string) => void; end: () => void } {
+  const startedMs = performance.now();
+  let step: Step | undefined;
+  return {
+    tell(reason) {
+      step ??= progress.step(`${suiteName}: waiting for memory: ${reason}`);
+      step.update(`now ${reason}`);
+    },
+    end() {
+      step?.done();
+      durations.memoryWaitMs = performance.now() - startedMs;
+    },
+  };
+}

@@ -13,6 +13,9 @@ import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
 import { allSuites, chooseSuites, type Suite } from './suites.js';
 
+/** How many suites run at once; `auto` is as many as the host's memory and cores allow. */
+export type Jobs = number | 'auto';
+
 export interface Choices {
   /** Name of the stack whose settings file counts. */
   stack?: string;
@@ -24,6 +27,8 @@ export interface Choices {
   together?: boolean;
   /** Instead of the settings' time to live. */
   ttlMinutes?: number;
+  /** 1 by default. */
+  jobs?: Jobs;
   users: number;
 }
 
@@ -42,6 +47,7 @@ export interface Plan {
   keepOnFailure: boolean;
   /** All suites at once in one environment, which they share. */
   together: boolean;
+  jobs: Jobs;
   /** Of each environment, from its start. */
   ttlMinutes: number;
   users: number;
@@ -85,6 +91,7 @@ export async function makePlan(
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
     keepOnFailure: choices.keepOnFailure,
     together: choices.together ?? false,
+    jobs: choices.jobs ?? 1,
     ttlMinutes: config.ttlMinutes,
     users: choices.users,
   };

@@ -14,6 +14,7 @@ import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
+import { roomOf } from './room.js';
 import { run } from './run.js';
 import { withOwnEncryption } from './secrets.js';
 import { pulumiStacks } from './stack.js';
@@ -53,7 +54,9 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     NODE_OPTIONS: process.env['NODE_OPTIONS'],
   };
   const { pulumi, dockerHost } = engine;
+  const containers = dockerEngine(connectDocker(dockerHost));
   const dependencies = {
+    room: roomOf(containers, dockerHost),
     leases: leaseBook({
       runId,
       memoryMb: plan.environment.memoryMb,
@@ -62,10 +65,10 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
       env,
     }),
     stacks: pulumiStacks(pulumi, env, checkout, program),
-    engine: dockerEngine(connectDocker(dockerHost)),
+    engine: containers,
     suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId)),
   };
-  await destroyDeadRunnersStacks({ environment: engine, engine: dependencies.engine, checkout, progress });
+  await destroyDeadRunnersStacks({ environment: engine, engine: containers, checkout, progress });
   const settings = await withOwnEncryption(plan.settings, pulumi, env);
   await mkdir(folder, { recursive: true });
   const janitor = startJanitor(

@@ -2,24 +2,25 @@ import { mkdir } from 'node:fs/promises';
 import { ConfigError } from '../components/config.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
-import { readArtifacts } from './diagnosis/artifacts.js';
-import { diagnose } from './diagnosis/diagnose.js';
+import { jobsFor } from './admission.js';
 import { messageOf } from './errors.js';
 import { watchOwnMemory } from './own-memory.js';
 import type { Plan } from './plan.js';
-import { recordVersion, type RunRecord, type SuiteRecord } from './report/record.js';
-import { rehearseSuite, type Dependencies, type Interruption } from './suite-cycle.js';
-import { stackName } from './names.js';
+import { prepare, type Dependencies, type Interruption, type Preparation } from './preparation.js';
+import type { Outcome, RunRecord, SuiteRecord } from './report/record.js';
+import { notRun, recordOf } from './run-record.js';
+import { schedule } from './schedule.js';
+import { rehearseIn } from './suite-cycle.js';
+import type { SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
 import { rehearseTogether } from './together.js';
-import { judgeRun } from './verdict.js';
 
 /** Keeps what is known of a run so far: it has to be on disk before the runner can die. */
 export type SaveRecord = (record: RunRecord) => Promise<void>;
 
 /**
- * Runs the plan's suites one after the other, each in an environment of its own. The record is saved before the
- * first suite and after each, with those that haven't ended as not run.
+ * Runs the plan's suites, each in an environment of its own, as many at once as there are jobs. The record is saved
+ * before the first suite and after each, with those that haven't ended as not run.
  * @throws ConfigError when the host is too small, and whatever the engine says when it can't be reached:
  *   nothing was started then. What goes wrong later is in the record.
  */
@@ -37,104 +38,92 @@ export async function run(
   await mkdir(plan.folder, { recursive: true });
   const ownMemory = watchOwnMemory();
 
-  const suites: SuiteRecord[] = [];
+  const { stop } = interruption;
+  const jobs =
+    plan.jobs === 'auto' ? jobsFor(plan.environment.memoryMb, host, plan.suites.length) : plan.jobs;
+  const counted = countingSuites(dependencies.suites);
+  const context = { ...dependencies, suites: counted.suites, plan, interruption, progress };
+
+  const ended = new Map<Suite, SuiteRecord>();
   const recordSoFar = (): RunRecord => {
-    const missing = plan.suites.slice(suites.length);
-    const notYet = missing.map((suite) => notRun(suite, plan, 'the runner ended before this suite did'));
-    return recordOf(plan, host, [...suites, ...notYet], {
+    const suites = plan.suites.map(
+      (suite) => ended.get(suite) ?? notRun(suite, plan, 'the runner ended before this suite did'),
+    );
+    return recordOf(plan, host, suites, {
       startedAt,
-      interrupted: interruption.stop.aborted,
+      interrupted: stop.aborted,
+      jobs,
+      mostAtOnce: counted.mostAtOnce(),
       runner: { peakRssMb: ownMemory.peakMb() },
     });
   };
+  // One after the other: an earlier record must not end up on top of a later one.
+  let saved = save(recordSoFar());
+  const saveMore = (): Promise<void> => (saved = saved.then(() => save(recordSoFar())));
+  await saved;
+
   let cannotGoOn: string | undefined;
+  const lookAtEngine = async (outcome: Outcome | undefined): Promise<void> => {
+    if (outcome?.kind !== 'errored') return;
+    await dependencies.engine.host().catch((error: unknown) => {
+      cannotGoOn ??= `the Docker Engine does not answer: ${messageOf(error)}`;
+    });
+  };
   if (plan.together) {
-    await save(recordSoFar());
-    suites.push(...(await rehearseTogether(plan.suites, { ...dependencies, plan, interruption, progress })));
+    const records = await rehearseTogether(plan.suites, context);
+    for (const [index, record] of records.entries()) ended.set(plan.suites[index] as Suite, record);
+  } else {
+    await schedule<Suite, Preparation | Skipped, SuiteRecord>(plan.suites, jobs, {
+      async prepare(suite, isNeeded) {
+        if (stop.aborted) cannotGoOn ??= 'the run was interrupted';
+        if (cannotGoOn !== undefined) {
+          return { over: AbortSignal.abort(), skipped: notRun(suite, plan, cannotGoOn) };
+        }
+        const prepared = await prepare(suite, context, isNeeded);
+        if ('failure' in prepared.result) await lookAtEngine(prepared.result.failure);
+        return prepared;
+      },
+      async use(ready) {
+        if ('skipped' in ready) return ready.skipped;
+        const record = await rehearseIn(ready, context);
+        await lookAtEngine(record.outcome);
+        return record;
+      },
+      async onResult(record, suite) {
+        ended.set(suite, record);
+        if (ended.size < plan.suites.length) await saveMore();
+      },
+    });
   }
-  for (const suite of plan.suites.slice(suites.length)) {
-    await save(recordSoFar());
-    if (interruption.stop.aborted) cannotGoOn = 'the run was interrupted';
-    if (cannotGoOn !== undefined) {
-      suites.push(notRun(suite, plan, cannotGoOn));
-      continue;
-    }
-    const record = await rehearseSuite(suite, { ...dependencies, plan, interruption, progress });
-    suites.push(record);
-    if (record.outcome.kind === 'errored') {
-      cannotGoOn = await dependencies.engine.host().then(
-        () => undefined,
-        (error: unknown) => `the Docker Engine does not answer: ${messageOf(error)}`,
-      );
-    }
-  }
-  const record = recordSoFar();
   ownMemory.stop();
+  await saved;
+  const record = recordSoFar();
   await save(record);
   return record;
 }
 
-function recordOf(
-  plan: Plan,
-  host: Omit<RunRecord['host'], 'node'>,
-  suites: SuiteRecord[],
-  rest: Pick<RunRecord, 'startedAt' | 'interrupted' | 'runner'>,
-): RunRecord {
-  const { environment } = plan;
-  const known = {
-    users: plan.users,
-    chosen: plan.suites.map(({ name }) => name),
-    notChosen: plan.notChosen,
-    environment: {
-      profile: environment.profile,
-      budgetMb: environment.budgetMb,
-      limitMb: environment.memoryMb,
-      services: mapValues(environment.services, ({ memoryMb }) => memoryMb),
-      llm: plan.llm,
+/** A suite that gets no environment any more. */
+interface Skipped {
+  over: AbortSignal;
+  skipped: SuiteRecord;
+}
+
+/** Counts how many suites run at the same time. */
+function countingSuites(runner: SuiteRunner): { suites: SuiteRunner; mostAtOnce: () => number } {
+  let running = 0;
+  let most = 0;
+  return {
+    mostAtOnce: () => most,
+    suites: {
+      async run(request) {
+        running += 1;
+        most = Math.max(most, running);
+        try {
+          return await runner.run(request);
+        } finally {
+          running -= 1;
+        }
+      },
     },
-    suites,
   };
-  return {
-    version: recordVersion,
-    runId: plan.runId,
-    ...rest,
-    endedAt: new Date().toISOString(),
-    ...plan.labels,
-    host: { ...host, node: process.versions.node },
-    ...known,
-    verdict: judgeRun(known),
-    ...diagnose({ ...known, host }, readArtifacts(plan.folder, suites)),
-  };
-}
-
-function notRun(suite: Suite, plan: Plan, reason: string): SuiteRecord {
-  const missing = { measured: false, reason: 'the suite did not run' } as const;
-  return {
-    name: suite.name,
-    category: suite.category,
-    stack: stackName(plan.labels.branch, plan.runId, suite.name),
-    timeoutMs: suite.timeoutMs,
-    outcome: { kind: 'not run', reason },
-    durations: { totalMs: 0 },
-    tests: [],
-    measuresDelivery: suite.measuresDelivery,
-    latency: missing,
-    memory: missing,
-    clock: missing,
-    crashes: missing,
-    lastLines: [],
-    destruction: { kind: 'nothing made' },
-    problems: [],
-    folder: suite.name,
-  };
-}
-
-function mapValues<K extends string, V, W>(
-  record: Readonly<Record<K, V>>,
-  map: (value: V) => W,
-): Record<K, W> {
-  return Object.fromEntries(Object.entries<V>(record).map(([key, value]) => [key, map(value)])) as Record<
-    K,
-    W
-  >;
 }

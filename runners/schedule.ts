@@ -8,7 +8,7 @@ export interface Stages<Item, Ready extends Prepared, Result> {
   /** @param isNeeded whether a job has nothing to do until this is ready; before, it is prepared ahead. */
   prepare: (item: Item, isNeeded: () => boolean) => Promise<Ready>;
   use: (ready: Ready) => Promise<Result>;
-  onResult: (result: Result, index: number) => Promise<void>;
+  onResult: (result: Result, item: Item) => Promise<void>;
 }
 
 /**
@@ -22,37 +22,36 @@ export function schedule<Item, Ready extends Prepared, Result>(
   { prepare, use, onResult }: Stages<Item, Ready, Result>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const waiting = new Map<number, Ready>();
+    const waiting = new Map<Item, Ready>();
     let begun = 0;
     let atWork = 0;
     let ended = 0;
 
-    const prepareOne = async (item: Item, index: number): Promise<void> => {
+    const prepareOne = async (item: Item): Promise<void> => {
       const ready = await prepare(item, () => atWork < jobs);
-      waiting.set(index, ready);
+      waiting.set(item, ready);
       ready.over.addEventListener('abort', advance);
       advance();
     };
-    const useOne = async (ready: Ready, index: number, places: 0 | 1): Promise<void> => {
-      waiting.delete(index);
+    const useOne = async (item: Item, ready: Ready, places: 0 | 1): Promise<void> => {
+      waiting.delete(item);
       ready.over.removeEventListener('abort', advance);
       atWork += places;
       const result = await use(ready);
       atWork -= places;
-      await onResult(result, index);
+      await onResult(result, item);
       ended += 1;
       advance();
     };
     const advance = (): void => {
       if (ended === items.length) resolve();
-      for (const [index, ready] of waiting) {
-        if (ready.over.aborted) useOne(ready, index, 0).catch(reject);
-        else if (atWork < jobs) useOne(ready, index, 1).catch(reject);
+      for (const [item, ready] of waiting) {
+        if (ready.over.aborted) useOne(item, ready, 0).catch(reject);
+        else if (atWork < jobs) useOne(item, ready, 1).catch(reject);
       }
       while (begun < items.length && begun - ended < jobs + (atWork >= jobs ? 1 : 0)) {
-        const index = begun;
         begun += 1;
-        prepareOne(items[index] as Item, index).catch(reject);
+        prepareOne(items[begun - 1] as Item).catch(reject);
       }
     };
     advance();

@@ -1,91 +1,36 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { configNamespace } from '../components/config.js';
 import { serviceNames } from '../components/services.js';
-import type { Outputs } from '../components/outputs.js';
-import type { Progress } from '../engine/progress.js';
-import type { ContainerEngine, Scope } from './docker.js';
 import { messageOf } from './errors.js';
-import { faultOf, type EventWatch } from './event-watch.js';
+import { faultOf } from './event-watch.js';
 import { collectEvidence } from './evidence.js';
 import { lastLinesOf, outcomeOfFault } from './faults.js';
-import type { LeaseBook } from './lease-book.js';
-import type { MemoryWatch } from './memory.js';
-import { stackName } from './names.js';
-import { phasesOf, type Durations, type RunPhase } from './phases.js';
-import { environmentFileName, type Plan } from './plan.js';
+import { environmentFileName } from './plan.js';
+import { outcomeOfError, prepare, type CycleContext, type Preparation, type Up } from './preparation.js';
 import { redactDeep, secretsOfEndpoints, secretVariablesOf } from './redact.js';
-import type { Destruction, Outcome, Phase, SuiteRecord } from './report/record.js';
-import type { Stack, StackEngine } from './stack.js';
+import type { Destruction, Outcome, SuiteRecord } from './report/record.js';
 import { explain } from './report/terminal.js';
-import { judge, type SuiteRun, type SuiteRunner } from './suite-runner.js';
+import { judge } from './suite-runner.js';
 import type { Suite } from './suites.js';
 
-export interface Dependencies {
-  leases: LeaseBook;
-  stacks: StackEngine;
-  engine: ContainerEngine;
-  suites: SuiteRunner;
-}
-
-export interface Interruption {
-  /** Aborts when the run is to end early and in order. */
-  stop: AbortSignal;
-  /** Aborts when nobody wants to wait any longer, not even for the destroy. */
-  abandon: AbortSignal;
-}
-
-export interface CycleContext extends Dependencies {
-  plan: Plan;
-  interruption: Interruption;
-  progress: Progress;
-}
-
-const upTimeoutMs = 5 * 60_000;
 const destroyTimeoutMs = 2 * 60_000;
 
-/** What is known so far of a suite's environment. Filled in as it comes up, read when it goes down. */
-interface Live {
-  phase: Phase;
-  stack?: Stack;
-  events?: EventWatch;
-  memory?: MemoryWatch;
-  outputs?: Outputs;
-  run?: SuiteRun;
-}
-
-/** What belongs to one suite's turn. */
-interface Turn {
-  suite: Suite;
-  stackName: string;
-  /** The suite's own, in the run's. */
-  folder: string;
-  scope: Scope;
-  inPhase: RunPhase;
-  live: Live;
+/** One suite in an environment of its own, from its beginning to its end. Never rejects. */
+export async function rehearseSuite(suite: Suite, context: CycleContext): Promise<SuiteRecord> {
+  return rehearseIn(await prepare(suite, context, () => true), context);
 }
 
 /**
- * One suite in an environment of its own: up, suite, evidence, destroy. Never rejects: what goes wrong is in
- * the record, the first error as the outcome and what went wrong while tidying up beside it.
+ * One suite in the environment that was prepared for it: suite, evidence, destroy. Never rejects: what goes wrong is
+ * in the record, the first error as the outcome and what went wrong while tidying up beside it.
  */
-export async function rehearseSuite(suite: Suite, context: CycleContext): Promise<SuiteRecord> {
-  const { plan, interruption, progress, engine } = context;
-  const startedMs = performance.now();
-  const durations: Durations = {};
-  const live: Live = { phase: 'create' };
-  const turn: Turn = {
-    suite,
-    stackName: stackName(plan.labels.branch, plan.runId, suite.name),
-    folder: path.join(plan.folder, suite.name),
-    scope: { runId: plan.runId, suite: suite.name },
-    inPhase: phasesOf(suite.name, progress, durations),
-    live,
-  };
-
+export async function rehearseIn(turn: Preparation, context: CycleContext): Promise<SuiteRecord> {
+  const { plan, interruption, engine } = context;
+  const { suite, live, durations } = turn;
+  durations.turnWaitMs = performance.now() - turn.readyAtMs;
   let outcome: Outcome;
   try {
-    outcome = await runSuite(turn, context);
+    outcome = 'failure' in turn.result ? turn.result.failure : await runSuite(turn, turn.result, context);
   } catch (error) {
     outcome = outcomeOfError(error, live, interruption.stop);
   }
@@ -116,7 +61,8 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
     stack: turn.stackName,
     timeoutMs: suite.timeoutMs,
     outcome,
-    durations: { ...durations, totalMs: performance.now() - startedMs },
+    preparedAhead: turn.ahead,
+    durations: { ...durations, totalMs: totalOf(turn) },
     tests: live.run?.tests.measured === true ? live.run.tests.value : [],
     measuresDelivery: suite.measuresDelivery || live.run?.wroteLatencies === true,
     latency: live.run?.latency ?? unmeasured('the suite did not run'),
@@ -131,52 +77,29 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
   return redactDeep(record, evidence.secrets);
 }
 
-/** A fault of the environment or an interruption explains whatever else went wrong by it. */
-function outcomeOfError(error: unknown, { phase, events }: Live, stop: AbortSignal): Outcome {
-  if (events?.fault.aborted === true) {
-    return { kind: 'errored', phase, message: messageOf(events.fault.reason) };
-  }
-  if (stop.aborted) return { kind: 'interrupted', phase };
-  return { kind: 'errored', phase, message: messageOf(error) };
+/** How long there was something to do for a suite: its waits for others are theirs. */
+function totalOf({ startedAtMs, durations: { memoryWaitMs = 0, turnWaitMs = 0 } }: Preparation): number {
+  return performance.now() - startedAtMs - memoryWaitMs - turnWaitMs;
 }
 
 const notUp = 'the environment did not come up';
 const unmeasured = (reason: string): { measured: false; reason: string } => ({ measured: false, reason });
 
 async function runSuite(
-  { suite, stackName: name, folder, scope, inPhase, live }: Turn,
-  { plan, leases, stacks, engine, suites, interruption }: CycleContext,
+  { suite, folder, inPhase, over: signal, live }: Preparation,
+  { events, outputs: { endpoints, services } }: Up,
+  { plan, engine, suites }: CycleContext,
 ): Promise<Outcome> {
-  await mkdir(folder, { recursive: true });
-  interruption.stop.throwIfAborted();
-  const settings = {
-    ...plan.settings.encryption,
-    config: {
-      ...plan.settings.config,
-      [`${configNamespace}:run`]: { id: plan.runId, suite: suite.name, ...plan.labels },
-    },
-  };
-  await leases.take(name, suite.name);
-  const stack = await inPhase('createMs', () => stacks.create({ name, folder, settings }));
-  live.stack = stack;
-
-  live.phase = 'up';
-  live.events = await engine.watchEvents(scope);
-  const { fault } = live.events;
-  const signal = AbortSignal.any([interruption.stop, fault]);
-  live.outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs: upTimeoutMs, signal, onLine }));
-
-  live.phase = 'prepare';
-  const { endpoints, services } = live.outputs;
+  signal.throwIfAborted();
   const environmentFile = path.join(folder, environmentFileName);
   await writeFile(environmentFile, JSON.stringify(endpoints), { mode: 0o600 });
   const containers = serviceNames.map((service) => {
     const { containerId, memoryMb } = services[service];
     return { service, containerId, limitMb: memoryMb };
   });
-  live.memory = await engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'), live.events);
+  live.memory = await engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'), events);
 
-  fault.throwIfAborted();
+  signal.throwIfAborted();
 
   live.phase = 'suite';
   const run = await inPhase(
@@ -186,7 +109,7 @@ async function runSuite(
       const request = { suite, environmentFile, folder, users: plan.users, secrets, signal, onLine };
       live.run = await suites.run(request);
       // However the suite ended: it no longer had the environment that it was promised.
-      fault.throwIfAborted();
+      events.fault.throwIfAborted();
       return live.run;
     },
     (ended) => explain(judge(ended), [])[0],
@@ -195,7 +118,7 @@ async function runSuite(
 }
 
 async function destroy(
-  { suite, stackName: name, folder, scope, inPhase, live: { stack } }: Turn,
+  { suite, stackName: name, folder, scope, inPhase, live: { stack } }: Preparation,
   outcome: Outcome,
   { plan, leases, engine, interruption }: CycleContext,
 ): Promise<Destruction> {

@@ -1,6 +1,7 @@
 import path from 'node:path';
+import type { CycleContext } from './preparation.js';
 import type { SuiteRecord } from './report/record.js';
-import { rehearseSuite, type CycleContext } from './suite-cycle.js';
+import { rehearseSuite } from './suite-cycle.js';
 import { judge, type SuiteRun, type SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
 

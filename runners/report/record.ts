@@ -159,10 +159,14 @@ const suiteRecordSchema = z.strictObject({
   stack: z.string(),
   timeoutMs: durationMs,
   outcome: outcomeSchema,
-  /** Phases that didn't happen are absent. */
+  /** Its environment was there before anybody had a use for it, and another suite ran meanwhile. */
+  preparedAhead: z.boolean(),
+  /** Phases that didn't happen are absent; the waits are for other suites, and not in the total. */
   durations: z.strictObject({
+    memoryWaitMs: durationMs.optional(),
     createMs: durationMs.optional(),
     upMs: durationMs.optional(),
+    turnWaitMs: durationMs.optional(),
     suiteMs: durationMs.optional(),
     destroyMs: durationMs.optional(),
     totalMs: durationMs,
@@ -213,6 +217,9 @@ export const runRecordSchema = z.strictObject({
   owner: z.string(),
   interrupted: z.boolean(),
   users: z.int().positive(),
+  /** How many suites were to run at once, and how many did. */
+  jobs: z.int().positive(),
+  mostAtOnce: z.int().nonnegative(),
   /** Suites of this run, in their order: each has its record. */
   chosen: z.array(z.string()).min(1),
   /** Suites that a full run has besides. */

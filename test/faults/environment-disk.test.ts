@@ -18,7 +18,7 @@ import { pulumiStacks } from '../../runners/stack.js';
 import { commandRunner, resultsFolderName } from '../../runners/suite-runner.js';
 import { allSuites } from '../../runners/suites.js';
 import { silentProgress } from '../helpers/progress.js';
-import { fakeLeases, planFor } from '../runners/support/fakes.js';
+import { endlessRoom, fakeLeases, planFor } from '../runners/support/fakes.js';
 import { runIn } from './support/container-faults.js';
 import { faultTimeoutMs } from './support/environment.js';
 
@@ -74,6 +74,7 @@ test.each(cases)(
     const record = await run(
       plan,
       {
+        room: endlessRoom,
         leases: fakeLeases(),
         stacks: pulumiStacks(pulumi, env, checkout, () => Promise.resolve(program)),
         engine,

@@ -22,8 +22,8 @@ function controlled(count: number, jobs: number, over: AbortSignal = new AbortCo
       await stage(`suite ${item}`);
       return `result ${item}`;
     },
-    onResult(result, index) {
-      results[index] = result;
+    onResult(result, item) {
+      results[Number(item) - 1] = result;
       return Promise.resolve();
     },
   });

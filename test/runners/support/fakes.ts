@@ -10,6 +10,7 @@ import type { ContainerEvent } from '../../../runners/oom.js';
 import type { LeaseBook } from '../../../runners/lease-book.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { SuiteRecord } from '../../../runners/report/record.js';
+import type { Room } from '../../../runners/room.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
 import type { SuiteRun, SuiteRunner } from '../../../runners/suite-runner.js';
 import type { Suite } from '../../../runners/suites.js';
@@ -37,6 +38,7 @@ export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
     notChosen: [],
     keepOnFailure: false,
     together: false,
+    jobs: 1,
     ttlMinutes: 240,
     users: 10,
     ...changes,
@@ -118,6 +120,9 @@ export function fakeLeases(calls: Calls = []): LeaseBook {
     },
   };
 }
+
+/** Of a host with memory for everything. */
+export const endlessRoom: Room = { enter: (_stack, _memoryMb, take) => take() };
 
 export function fakeStacks(
   calls: Calls,

@@ -27,6 +27,7 @@ export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
     stack: 'main-abc-chat',
     timeoutMs: 60_000,
     outcome: { kind: 'passed' },
+    preparedAhead: false,
     durations: { createMs: 300, upMs: 4_000, suiteMs: 9_000, destroyMs: 800, totalMs: 14_500 },
     tests: [{ name: 'answers', status: 'passed', durationMs: 120 }],
     measuresDelivery: true,
@@ -72,6 +73,8 @@ export function runRecord(suites: SuiteRecord[], changes: Partial<RunRecord> = {
     branch: 'main',
     owner: 'somebody',
     interrupted: false,
+    jobs: 1,
+    mostAtOnce: 1,
     host: {
       engineVersion: '20.10.24',
       operatingSystem: 'Debian GNU/Linux 12 (bookworm)',

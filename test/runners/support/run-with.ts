@@ -1,9 +1,9 @@
 import { runRecordSchema, type RunRecord } from '../../../runners/report/record.js';
 import { run } from '../../../runners/run.js';
 import type { Plan } from '../../../runners/plan.js';
-import type { Dependencies } from '../../../runners/suite-cycle.js';
+import type { Dependencies } from '../../../runners/preparation.js';
 import { silentProgress } from '../../helpers/progress.js';
-import { fakeEngine, fakeLeases, fakeStacks, fakeSuites, planFor, type Calls } from './fakes.js';
+import { endlessRoom, fakeEngine, fakeLeases, fakeStacks, fakeSuites, planFor, type Calls } from './fakes.js';
 
 interface Setup extends Partial<Dependencies> {
   plan?: Plan;
@@ -17,6 +17,7 @@ export async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecor
   const never = new AbortController().signal;
   const { plan = planFor(['one', 'two']), stop = never, abandon = never, saved = [], ...changes } = setup;
   const dependencies = {
+    room: endlessRoom,
     leases: fakeLeases(),
     stacks: fakeStacks(calls),
     engine: fakeEngine(),

@@ -1,0 +1,72 @@
+import path from 'node:path';
+import { underLock } from '../engine/cache.js';
+import { waitUntil } from '../engine/wait.js';
+import { occupantsOf, reasonToWait } from './admission.js';
+import type { ContainerEngine } from './docker.js';
+import { leasesFolder, readLeases, type Lease } from './leases.js';
+import { isProvablyDead } from './owner.js';
+import { joinLine, wholeLine, type Place } from './waiting-line.js';
+
+export interface Waiting {
+  signal: AbortSignal;
+  /** Whether somebody waits for the environment. One that isn't needed yet stands in nobody's way. */
+  isNeeded: () => boolean;
+  /** Told why, and again when the reason changes. */
+  onWait: (reason: string) => void;
+}
+
+/** The memory of a Docker Engine's host, which all runners of this user share. */
+export interface Room {
+  /**
+   * Waits, first come first served, until an environment fits beside the others.
+   * @param take makes others see the environment; it is called before anybody else looks.
+   * @throws the signal's reason, and whatever the Docker Engine or `take` throw.
+   */
+  enter(stack: string, memoryMb: number, take: () => Promise<void>, waiting: Waiting): Promise<void>;
+}
+
+const intervalMs = 500;
+
+/** @param folder has the leases and the line; all runners of this user share it. */
+export function roomOf(
+  engine: Pick<ContainerEngine, 'host' | 'limitsByStack'>,
+  dockerHost: string,
+  folder = leasesFolder(),
+): Room {
+  const line = path.join(folder, 'line');
+  const isDead = ({ owner }: Lease): boolean => isProvablyDead(owner);
+  return {
+    async enter(stack, memoryMb, take, { signal, isNeeded, onWait }) {
+      const demand = { stack, memoryMb };
+      const { memoryMb: hostMemoryMb } = await engine.host();
+      let place: Place | undefined;
+      let told: string | undefined;
+      const attempt = async (): Promise<string | undefined> => {
+        if (isNeeded()) place ??= await joinLine(line, demand, dockerHost);
+        const standing = await engine.limitsByStack();
+        return underLock(
+          folder,
+          () => undefined,
+          async () => {
+            const all = occupantsOf(await readLeases(folder), standing, dockerHost, isDead);
+            const occupants = all.filter((other) => other.stack !== stack);
+            const earlier = await (place?.earlier() ?? wholeLine(line, dockerHost));
+            const reason = reasonToWait(demand, hostMemoryMb, occupants, earlier);
+            if (reason === undefined) await take();
+            return reason;
+          },
+        );
+      };
+      const isIn = (reason: string | undefined): boolean => {
+        if (reason !== undefined && reason !== told && isNeeded()) onWait((told = reason));
+        return reason === undefined;
+      };
+      try {
+        const what = `memory for ${stack}`;
+        await waitUntil(attempt, isIn, { what, deadlineMs: Number.POSITIVE_INFINITY, intervalMs, signal });
+      } finally {
+        await place?.leave();
+      }
+    },
+  };
+}

@@ -7,18 +7,14 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { execa } from 'execa';
 import { stringify } from 'yaml';
-import { llmPort } from '../../components/llm.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
 import { checkout } from '../../engine/state.js';
-import { exitCodes } from '../../runners/exit-codes.js';
-import { runRecordSchema } from '../../runners/report/record.js';
 import { withOwnEncryption } from '../../runners/secrets.js';
 import { readSettingsFile, type Settings } from '../../runners/settings.js';
 import { pulumiStacks } from '../../runners/stack.js';
-import { artifactsOf, runCli } from '../helpers/cli.js';
 import { silentProgress } from '../helpers/progress.js';
+import { runPulumi, secretSettings } from './support/settings.js';
 
 /** The settings of a stack with secrets, made and read by the real Pulumi CLI. */
 const marker = 'planted-marker-7c1f';
@@ -49,27 +45,16 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function pulumi(args: string[], { input, ...variables }: Record<string, string> = {}): Promise<string> {
-  const { stdout } = await execa(engine.pulumi, [...args, '--non-interactive'], {
-    cwd: folder,
-    env: { ...env, ...variables },
-    extendEnv: false,
-    ...(input === undefined ? {} : { input }),
-  });
-  return stdout;
-}
+const pulumi = (args: string[], variables: Record<string, string> = {}): Promise<string> =>
+  runPulumi({ pulumi: engine.pulumi, env: { ...env, ...variables }, folder }, args);
 
 const fileOf = (stack: string): string => path.join(folder, `Pulumi.${stack}.yaml`);
 
-/** Makes a stack with the secrets, and one that is none, and reads its file. */
+/** Settings with the secret, as it is and inside another value, beside one that is none. */
 async function settingsWithSecrets(...init: string[]): Promise<Settings> {
-  await pulumi(['stack', 'init', 'ci', '--no-select', ...init]);
-  await pulumi(['config', 'set', '--secret', apiKey, '--stack', 'ci'], { input: marker });
-  await pulumi(['config', 'set', '--secret', '--path', `${nested}[0].password`, '--stack', 'ci'], {
-    input: marker,
-  });
-  await pulumi(['config', 'set', 'rehearsal:profile', 'small', '--stack', 'ci']);
-  return readSettingsFile(fileOf('ci'));
+  const secrets = { [apiKey]: marker, [`${nested}[0].password`]: marker };
+  const settings = await secretSettings({ pulumi: engine.pulumi, env, folder }, secrets, init);
+  return { ...settings, config: { ...settings.config, 'rehearsal:profile': 'small' } };
 }
 
 /** Writes settings as a stack's file, which Pulumi then decrypts. */
@@ -225,75 +210,3 @@ describe("a provider of one's own", () => {
     expect(used).toContain('/v1/transit/encrypt/mykey');
   }, 60_000);
 });
-
-describe('a run', () => {
-  const suite = 'secret';
-
-  const settingsFor = async (searched: string): Promise<string> => {
-    const { config, encryption } = await settingsWithSecrets();
-    await writeFile(path.join(folder, 'marker'), marker);
-    const socket = (engine.env['DOCKER_HOST'] ?? '').replace('unix://', '');
-    const command = [
-      'node',
-      'test/fixtures/suites/secret.mjs',
-      path.join(folder, 'marker'),
-      socket,
-      searched,
-    ];
-    const settings = {
-      [apiKey]: config[apiKey],
-      'rehearsal:profile': 'small',
-      'rehearsal:llm': { baseUrl: `http://llm:${String(llmPort)}/v1`, model: 'external' },
-      'rehearsal:suites': [{ name: suite, command, timeoutSeconds: 60 }],
-    };
-    return stringify({ ...encryption, config: settings });
-  };
-
-  test('hands the secret to its backend and has it in plain nowhere', async () => {
-    const state = await mkdtemp(path.join(tmpdir(), 'rehearsal-secret-state-'));
-    try {
-      const result = await runCli({
-        args: [],
-        settings: await settingsFor(state),
-        ownState: false,
-        env: { PULUMI_BACKEND_URL: pathToFileURL(state).href, PULUMI_CONFIG_PASSPHRASE: passphrase },
-      });
-      const artifacts = artifactsOf(result);
-      const record = runRecordSchema.parse(
-        JSON.parse(await readFile(path.join(artifacts, 'record.json'), 'utf8')),
-      );
-      expect(record.suites[0]?.tests.map(({ name, status }) => [name.trim(), status])).toEqual([
-        ['the backend has the secret', 'passed'],
-        ['none of the files has it', 'passed'],
-      ]);
-      const inspected = await readFile(path.join(artifacts, suite, 'logs', 'backend.json'), 'utf8');
-      expect(inspected).toContain('LLM_API_KEY=[redacted]');
-      for (const searched of [artifacts, state]) expect(await filesWith(marker, searched)).toEqual([]);
-      expect(`${result.stdout}${result.stderr}`).not.toContain(marker);
-    } finally {
-      await rm(state, { recursive: true });
-    }
-  }, 600_000);
-
-  test('whose secret cannot be read starts nothing, with one error', async () => {
-    const result = await runCli({
-      args: [],
-      settings: await settingsFor(folder),
-      env: { PULUMI_CONFIG_PASSPHRASE: 'wrong' },
-    });
-    expect(result.exitCode).toBe(exitCodes.error);
-    expect(result.stderr).toContain(`${apiKey} can't be decrypted`);
-    expect(result.stderr).not.toMatch(/^\s+at /m);
-    expect(result.stacks).toEqual([]);
-  }, 120_000);
-});
-
-async function filesWith(secret: string, searched: string): Promise<string[]> {
-  const entries = await readdir(searched, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name));
-  expect(files.length).toBeGreaterThan(0);
-  const texts = await Promise.all(files.map((file) => readFile(file, 'latin1')));
-  return files.filter((_, index) => texts[index]?.includes(secret));
-}

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { environment } from './environment.js';
 import { expectBody, send, type Answer } from './http.js';
@@ -18,6 +20,9 @@ export interface User extends Account {
 }
 
 const { authUrl } = environment.endpoints;
+/** Takes the address of each account: whatever else an environment holds is not of this suite. */
+const accountsFile = join(environment.resultsFolder, 'accounts.txt');
+mkdirSync(environment.resultsFolder, { recursive: true });
 const signedUp = z.strictObject({ userId: z.uuid() });
 const loggedIn = z.strictObject({ token: z.string().min(1), userId: z.uuid(), expiresAt: z.iso.datetime() });
 export type Login = z.infer<typeof loggedIn>;
@@ -25,10 +30,12 @@ export type Login = z.infer<typeof loggedIn>;
 /** Nobody's yet: unique over tests, suites and runs that share an environment. */
 export function newAccount(index: number): Account {
   const suffix = randomBytes(6).toString('hex');
+  const email = `user-${String(index)}-${suffix}@example.test`;
+  appendFileSync(accountsFile, `${email}\n`);
   return {
     label: `user ${String(index)}`,
     index,
-    email: `user-${String(index)}-${suffix}@example.test`,
+    email,
     password: `pass-${suffix}-${String(index)}`,
   };
 }

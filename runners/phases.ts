@@ -44,7 +44,10 @@ export function phasesOf(suiteName: string, progress: Progress, durations: Durat
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 
-/** Tells people why a suite waits for memory, if it does; how long it took goes into `durations`. */
+/**
+ * Tells people why a suite waits for memory, if it does; how long goes into `durations`. Until somebody is told, it
+ * isn't needed yet: that is a wait for its turn.
+ */
 export function showWaiting(
   suiteName: string,
   progress: Progress,
@@ -52,14 +55,18 @@ export function showWaiting(
 ): { tell: (reason: string) => void; end: () => void } {
   const startedMs = performance.now();
   let step: Step | undefined;
+  let toldMs: number | undefined;
   return {
     tell(reason) {
+      toldMs ??= performance.now();
       step ??= progress.step(`${suiteName}: waiting for memory: ${reason}`);
       step.update(`now ${reason}`);
     },
     end() {
       step?.done();
-      durations.memoryWaitMs = performance.now() - startedMs;
+      const nowMs = performance.now();
+      durations.memoryWaitMs = nowMs - (toldMs ?? nowMs);
+      durations.turnWaitMs = (toldMs ?? nowMs) - startedMs;
     },
   };
 }

@@ -27,7 +27,7 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
 export async function rehearseIn(turn: Preparation, context: CycleContext): Promise<SuiteRecord> {
   const { plan, interruption, engine } = context;
   const { suite, live, durations } = turn;
-  durations.turnWaitMs = performance.now() - turn.readyAtMs;
+  durations.turnWaitMs = (durations.turnWaitMs ?? 0) + performance.now() - turn.readyAtMs;
   let outcome: Outcome;
   try {
     outcome = 'failure' in turn.result ? turn.result.failure : await runSuite(turn, turn.result, context);

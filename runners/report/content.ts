@@ -104,6 +104,22 @@ export function peakRows({ suites }: RunRecord): Rows {
 
 const figure = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '?';
 
+/** How the suites shared the host's time and memory. */
+export function scheduleLine({ suites, jobs, mostAtOnce }: RunRecord): string {
+  const ahead = suites.filter(({ preparedAhead }) => preparedAhead).length;
+  const waits = suites.flatMap(({ name, durations: { memoryWaitMs = 0 } }) =>
+    memoryWaitMs < shortestWaitMs ? [] : [`${name} ${seconds(memoryWaitMs)} s`],
+  );
+  return [
+    `Suites at once: ${String(mostAtOnce)} of at most ${String(jobs)}.`,
+    ...(ahead === 0 ? [] : [`Environments prepared while another suite ran: ${String(ahead)}.`]),
+    ...(waits.length === 0 ? [] : [`Waited for memory: ${waits.join(', ')}.`]),
+  ].join(' ');
+}
+
+/** Anything less is the look itself. */
+const shortestWaitMs = 1_000;
+
 export const runnerLine = ({ runner }: RunRecord): string =>
   `The runner's own process used ${runner.peakRssMb.toFixed(0)} MiB at most.`;
 

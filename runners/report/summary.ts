@@ -6,6 +6,7 @@ import {
   metricRows,
   peakRows,
   runnerLine,
+  scheduleLine,
   suiteRows,
   troublesOf,
   verdictLine,
@@ -32,6 +33,7 @@ export function markdownSummary(record: RunRecord): string {
     table(suiteRows(record.suites), 'r'),
     folded('Memory of each service, its highest peak', table(memoryRows(record), 'r')),
     folded('Memory of each service in each suite', table(peakRows(record), 'r')),
+    escape(scheduleLine(record)),
     escape(runnerLine(record)),
   ];
   return cap([...figures, ...record.suites.flatMap(didNotGoWell)]);

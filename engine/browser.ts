@@ -2,7 +2,6 @@ import { execa } from 'execa';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
 import { isReachable } from './downloads.js';
 import { canInstallPackages, findOnPath, installPackages } from './machine.js';
 import { reasonOf } from './errors.js';
@@ -31,11 +30,8 @@ export async function ensureBrowser(update: Update): Promise<Browser> {
         'cli.js',
       );
       await execa(process.execPath, [cli, 'install', 'chromium'], { stdin: 'ignore' });
-      return {
-        way: 'official',
-        version: await versionOf(chromium.executablePath()),
-        path: chromium.executablePath(),
-      };
+      const own = await playwrightsPath();
+      return { way: 'official', version: await versionOf(own), path: own };
     } catch (error) {
       reason = `Playwright's download failed: ${reasonOf(error)}`;
     }
@@ -63,9 +59,19 @@ export async function installedBrowser(): Promise<Browser | undefined> {
     const version = await tryVersion(file);
     if (version !== undefined) return { way: 'installed', version, path: file };
   }
-  const own = chromium.executablePath();
+  const own = await playwrightsPath();
   const version = existsSync(own) ? await tryVersion(own) : undefined;
   return version === undefined ? undefined : { way: 'installed', version, path: own };
+}
+
+/** Where Playwright's download is, or would be. Asked in another process: the library would take 100 MB of this one. */
+async function playwrightsPath(): Promise<string> {
+  const script = "process.stdout.write(require('playwright-core').chromium.executablePath())";
+  const { stdout } = await execa(process.execPath, ['--eval', script], {
+    cwd: import.meta.dirname,
+    stdin: 'ignore',
+  });
+  return stdout;
 }
 
 async function tryVersion(file: string): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
+import { PulumiCommand } from '@pulumi/pulumi/automation/cmd.js';
 import { execa } from 'execa';
 import { copyFile, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -55,6 +55,11 @@ describe('the main job with one suite', () => {
     }
   });
 
+  test('takes less than 200 MB for the runner itself', () => {
+    expect(record.runner.peakRssMb).toBeGreaterThan(50);
+    expect(record.runner.peakRssMb).toBeLessThan(200);
+  });
+
   test('has left nothing behind', async () => {
     expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
     expect(result.stacks).toEqual([]);

@@ -16,13 +16,10 @@ export function completion(request: CompletionRequest, answer: Answer): object {
 
 /** The server-sent events of a streamed answer: the text word by word, the tool call in two pieces. */
 export function* completionStream(request: CompletionRequest, answer: Answer): Generator<string> {
+  // Once: it is a digest of the whole conversation.
+  const head = header(request, 'chat.completion.chunk');
   const chunk = (delta: object, finish: string | null = null): string =>
-    event(
-      JSON.stringify({
-        ...header(request, 'chat.completion.chunk'),
-        choices: [{ index: 0, delta, finish_reason: finish }],
-      }),
-    );
+    event(JSON.stringify({ ...head, choices: [{ index: 0, delta, finish_reason: finish }] }));
   yield chunk({ role: 'assistant', content: answer.kind === 'text' ? '' : null });
   if (answer.kind === 'text') {
     for (const piece of answer.text.match(/\s*\S+\s*$|\s*\S+/g) ?? []) yield chunk({ content: piece });

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { deadlines } from './deadlines.js';
+import { reasonOfFetch } from './failed-fetch.js';
 
 export interface Answer {
   /** `POST http://…`, for messages. */
@@ -23,12 +24,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Of a failed fetch, which hides it in its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
 /** One request; every status is an answer. @throws Error that names the request when no answer came in time. */
 export async function send(
   method: 'GET' | 'POST',
@@ -50,7 +45,7 @@ export async function send(
     const text = await response.text();
     return { request, status: response.status, body: text === '' ? undefined : parseJson(text) };
   } catch (cause) {
-    throw new Error(`${request}: no answer: ${reasonOf(cause)}`, { cause });
+    throw new Error(`${request}: no answer: ${reasonOfFetch(cause)}`, { cause });
   }
 }
 

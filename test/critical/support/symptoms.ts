@@ -2,6 +2,7 @@ import pg from 'pg';
 import { reasonOf } from '../../../engine/errors.js';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';
+import { reasonOfFetch } from './failed-fetch.js';
 
 const { authUrl, backendUrl, llmUrl, frontendUrl, postgres, clickhouse } = environment.endpoints;
 
@@ -19,10 +20,6 @@ export async function symptoms(): Promise<string[]> {
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(deadlines.symptomMs);
-
-/** Of a failed fetch, which hides it in its cause. */
-const reasonOfFetch = (error: unknown): string =>
-  reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
 
 /** `GET /health` says which dependencies a service misses. */
 async function healthOf(service: string, url: string): Promise<string[]> {

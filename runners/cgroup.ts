@@ -40,8 +40,8 @@ export function cgroupOf(
   const file = (name: string): string => read(path.join(folder, name)) ?? '';
   const cgroup = (): Counters | undefined =>
     version === 1
-      ? countersFrom(file('memory.max_usage_in_bytes'), file('memory.oom_control'))
-      : countersFrom(file('memory.peak'), file('memory.events'));
+      ? countersFrom(file('memory.oom_control'), file('memory.max_usage_in_bytes'))
+      : countersFrom(file('memory.events'), file('memory.peak'));
   return cgroup() === undefined ? undefined : cgroup;
 }
 
@@ -61,8 +61,11 @@ function placeOf(lines: string, containerId: string): { version: 1 | 2; folder: 
     : { version: 1, folder: path.join('/sys/fs/cgroup/memory', folder) };
 }
 
-/** @param counts lines, one of which counts the kills in both versions. */
-function countersFrom(peak: string, counts: string): Counters | undefined {
+/**
+ * @param counts lines, one of which counts the kills in both versions. Read first: a kill whose peak isn't seen yet
+ *   would seem not to be the container's own.
+ */
+function countersFrom(counts: string, peak: string): Counters | undefined {
   const oomKills = valueOf(counts, 'oom_kill');
   if (!Number.isInteger(oomKills)) return undefined;
   const kernelPeakMb = Number(peak.trim()) / bytesPerMb;

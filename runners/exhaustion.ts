@@ -19,7 +19,8 @@ const rules: readonly Rule[] = [
   },
   {
     limit: "ClickHouse's memory limit",
-    line: /\bMemory limit \([^)]*\) exceeded: would use /,
+    // "Memory limit (total) exceeded" until 24.10, "(total) memory limit exceeded" from then on.
+    line: /\bmemory limit (?:\([^)]*\) )?exceeded: would use /i,
     of: 'clickhouse',
   },
   { limit: "PostgreSQL's memory", line: /\b(?:ERROR|FATAL): +out of memory\b/, of: 'postgres' },

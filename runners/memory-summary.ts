@@ -91,7 +91,7 @@ interface Tally {
   baselineMb?: number;
   peakMb: number;
 }
-type Counts = Pick<NonNullable<Memory['services'][ServiceName]>, 'kernelPeakMb' | 'oomKills'>;
+type Counts = Pick<NonNullable<Memory['services'][ServiceName]>, 'kernelPeakMb' | 'oomKills' | 'countedAt'>;
 
 /**
  * @param durationMs from the beginning of the sampling to its end.
@@ -104,7 +104,6 @@ export async function summarise(
   breaks: readonly string[],
 ): Promise<Watched> {
   const tallies = new Map<ServiceName, Tally>();
-  /** They only ever grow: the last ones count. */
   const counts = new Map<ServiceName, Counts>();
   const clock = clockTally();
   let host: HostTally | undefined;
@@ -113,8 +112,10 @@ export async function summarise(
   for await (const line of lines) {
     if ('kernel' in line) {
       if (line.kernel.host !== undefined) host = withHost(host, line.kernel.host);
+      const countedAt = new Date(line.atMs).toISOString();
       for (const service of serviceNames) {
-        counts.set(service, { ...counts.get(service), ...line.kernel.services[service] });
+        const asked = line.kernel.services[service];
+        if (asked !== undefined) counts.set(service, grown(counts.get(service), { ...asked, countedAt }));
       }
     } else if ('mark' in line) {
       if (line.mark === loadBegins)
@@ -124,7 +125,7 @@ export async function summarise(
       sampleCount += 1;
       clock.add(line);
       tallies.set(service, withSample(tallies.get(service), line));
-      counts.set(service, { ...counts.get(service), ...defined({ kernelPeakMb }) });
+      counts.set(service, grown(counts.get(service), defined({ kernelPeakMb })));
       peakMb = Math.max(peakMb, sum([...tallies.values()].map(({ latest }) => latest.usedMb)));
     }
   }
@@ -152,6 +153,12 @@ export async function summarise(
     ...defined({ host: host === undefined ? undefined : hostOf(host) }),
   };
   return { memory: { measured: true, value }, clock: { measured: true, value: clock.result() } };
+}
+
+/** What the kernel counts only ever grows: of its peak the engine may tell an older one later. */
+function grown(before: Counts | undefined, now: Counts): Counts {
+  const peaks = [before?.kernelPeakMb ?? [], now.kernelPeakMb ?? []].flat();
+  return { ...before, ...now, ...(peaks.length === 0 ? {} : { kernelPeakMb: Math.max(...peaks) }) };
 }
 
 function withSample(tally: Tally | undefined, sample: Sample): Tally {

@@ -114,7 +114,9 @@ function endOf(
     ...(event === undefined ? {} : { at: timeOf(event) }),
     evidence,
   });
-  const kernelKill = kernelKillOf(oom, state, countsOf(service, memory));
+  const kernelKill = wasSpared(events, exitCode, countsOf(service, memory))
+    ? undefined
+    : kernelKillOf(oom, state, countsOf(service, memory), memory?.host);
   if (kernelKill !== undefined) return crash(kernelKill, oom ?? die);
   if (exitCode !== undefined) return crash(causeOfExit(exitCode, events, exhaustions[0], memory), die);
   if (state === undefined)
@@ -128,6 +130,21 @@ type Counts = NonNullable<Memory['services'][ServiceName]>;
 const countsOf = (service: string, memory: Memory | undefined): Partial<Counts> =>
   new Map<string, Counts>(Object.entries(memory?.services ?? {})).get(service) ?? {};
 
+/** So long after the engine's event of an OOM kill the kernel has surely counted it. */
+const countedAfterMs = 100;
+
+/** Out of memory was a group that the container is in: the engine tells all of it, but the kernel chose another. */
+function wasSpared(
+  events: readonly ContainerEvent[],
+  exitCode: number | undefined,
+  { oomKills, countedAt }: Partial<Counts>,
+): boolean {
+  const lastOom = events.findLast(({ action }) => action === 'oom');
+  if (lastOom === undefined || oomKills !== 0 || countedAt === undefined) return false;
+  const killedUnseen = exitCode === killedCode && !events.some(({ action }) => action === 'kill');
+  return !killedUnseen && Date.parse(countedAt) >= lastOom.atMs + countedAfterMs;
+}
+
 /**
  * A container whose peak stays below it can't have met its limit. (How often a limit was met is a count of the
  * kernel's too, but recent ones leave it at 0.)
@@ -138,19 +155,26 @@ const nearShare = 0.9;
 function kernelKillOf(
   oom: ContainerEvent | undefined,
   state: ContainerState | undefined,
-  { oomKills, kernelPeakMb, limitMb }: Partial<Counts>,
+  { oomKills = 0, kernelPeakMb, peakMb = 0, limitMb = 0 }: Partial<Counts>,
+  host: Memory['host'],
 ): Cause | undefined {
-  // Out of memory was a group that the container is in; the kernel tells all of it, and chose another.
-  if (state?.running === true && oomKills === 0) return undefined;
-  const counted = oomKills !== undefined && oomKills > 0;
   const kills = `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
-  if (counted && kernelPeakMb !== undefined && limitMb !== undefined && kernelPeakMb < nearShare * limitMb) {
-    const peak = `${kernelPeakMb.toFixed(0)} of ${limitMb.toFixed(0)} MiB`;
-    return { kind: 'host oom', evidence: `${kills}, which never used more than ${peak}` };
-  }
-  if (oom !== undefined) return { kind: 'oom', evidence: evidenceOf(oom) };
-  if (state?.oomKilled === true) return { kind: 'oom', evidence: 'its state says OOMKilled' };
-  return counted ? { kind: 'oom', evidence: kills } : undefined;
+  const evidence = [
+    ...(oom === undefined ? [] : [evidenceOf(oom)]),
+    ...(state?.oomKilled === true ? ['its state says OOMKilled'] : []),
+    ...(oomKills > 0 ? [kills] : []),
+  ][0];
+  if (evidence === undefined) return undefined;
+  const highestMb = kernelPeakMb ?? peakMb;
+  if (highestMb >= nearShare * limitMb) return { kind: 'oom', evidence };
+  const below = `which never used more than ${highestMb.toFixed(0)} of ${limitMb.toFixed(0)} MiB`;
+  // Both were read while it lived.
+  if (oomKills > 0 && kernelPeakMb !== undefined) return { kind: 'host oom', evidence: `${kills}, ${below}` };
+  // It may have grown after the last look, unless the host explains the kill.
+  const shortage = shortageOf(host);
+  return shortage === undefined
+    ? { kind: 'oom', evidence }
+    : { kind: 'host oom', evidence: `${evidence}, ${below}, ${shortage}` };
 }
 
 function causeOfExit(

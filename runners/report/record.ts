@@ -72,6 +72,8 @@ const memorySchema = z.strictObject({
       kernelPeakMb: memoryMb.optional(),
       /** Processes in it that the kernel killed for want of memory, as far as it was asked before the container ended. */
       oomKills: z.int().nonnegative().optional(),
+      /** When that was last asked. */
+      countedAt: isoDate.optional(),
     }),
   ),
   /** Idle sum of all services, before the suite's load. */
@@ -99,7 +101,8 @@ export type Clock = z.infer<typeof clockSchema>;
 
 /**
  * How a service met its end, or what it survived. Out of memory is three things: `oom`, the kernel killed in it at
- * the container's limit; `exhausted`, a process met a limit of its own; `host oom`, the whole host had none left.
+ * the container's limit; `exhausted`, a process met a limit of its own; `host oom`, the whole host had none left, or a
+ * group of containers on it.
  */
 const crashKinds = [
   ...(['oom', 'exhausted', 'host oom'] as const),

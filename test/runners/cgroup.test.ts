@@ -118,7 +118,8 @@ describe('an OOM event of the engine, with what the kernel counted,', () => {
     const counters = countersOf(recorded(name));
     if (counters === undefined) throw new Error(`${name} has no counters`);
     const oom: ContainerEvent = { service: 'redis', action: 'oom', atMs };
-    const redis = { limitMb, peakMb: 3, ...counters };
+    const countedAt = new Date(atMs + 1_000).toISOString();
+    const redis = { limitMb, peakMb: 3, ...counters, countedAt };
     return findCrashes(
       {
         events: [oom],

@@ -82,6 +82,28 @@ describe('summary', () => {
     });
   });
 
+  const kernelAt = (afterMs: number, redis?: { kernelPeakMb: number; oomKills: number }): MemoryLine => ({
+    afterMs,
+    atMs: 1e12 + afterMs,
+    kernel: { services: redis === undefined ? {} : { redis } },
+  });
+  const redisOf = async (lines: MemoryLine[]): Promise<unknown> => {
+    const { memory } = await summarise(lines, containers, 4000, []);
+    return memory.measured ? memory.value.services.redis : memory;
+  };
+
+  test('says when the kernel was last asked about a container that lived', async () => {
+    const counts = { kernelPeakMb: 90, oomKills: 1 };
+    const lines = [sample('redis', 0), kernelAt(1, counts), kernelAt(1000, counts), kernelAt(2000)];
+    expect(await redisOf(lines)).toMatchObject({ ...counts, countedAt: new Date(1e12 + 1000).toISOString() });
+  });
+
+  test('keeps the peak of the kernel, although an older one comes late', async () => {
+    const late = { ...sample('redis', 2000), kernelPeakMb: 30 };
+    const lines = [sample('redis', 0), kernelAt(1000, { kernelPeakMb: 96, oomKills: 1 }), late];
+    expect(await redisOf(lines)).toMatchObject({ kernelPeakMb: 96, oomKills: 1 });
+  });
+
   test('has no baseline of a service at which nobody looked before the load', async () => {
     const mark: MemoryLine = { afterMs: 1, atMs: 1e12 + 1, mark: loadBegins };
     const lines = [sample('redis', 0), mark, sample('redis', 1000), ...everySecond('auth', [1000, 2000])];

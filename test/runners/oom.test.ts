@@ -140,14 +140,43 @@ describe('memory that ran out', () => {
     ]);
   });
 
+  const countedAfter = (ms: number) => counted({ oomKills: 0, countedAt: new Date(atMs + ms).toISOString() });
+
   test('was not in a container in which the kernel killed nobody', () => {
-    const traces = counted({ oomKills: 0 });
-    expect(crashesOf([oom], [running('backend'), redis], traces)).toEqual([]);
+    expect(crashesOf([oom], [running('backend'), redis], countedAfter(1_000))).toEqual([]);
+  });
+
+  test.each([
+    ['before it', countedAfter(-1_000)],
+    ['only in the moment of it', countedAfter(20)],
+    ['nobody knows when', counted({ oomKills: 0 })],
+  ])('was in one in which the kernel had killed nobody %s', (_, traces) => {
+    expect(kinds(crashesOf([oom], [running('backend'), redis], traces))).toEqual(['backend oom']);
+  });
+
+  test('was in one that the last of several events is about', () => {
+    const later: ContainerEvent = { ...oom, atMs: atMs + 2_000 };
+    const crashes = crashesOf([oom, later], [running('backend'), redis], countedAfter(1_000));
+    expect(kinds(crashes)).toEqual(['backend oom']);
+  });
+
+  test.each([
+    ['stopped', [oom, kill, die(137)], 137, 'backend killed'],
+    ['at its own end', [oom, die(1)], 1, 'backend exit'],
+  ])('was not in one that was spared and is %s later', (_, events, exitCode, kind) => {
+    // The engine marks a container as OOM killed for the event alone.
+    const ended = { ...dead(exitCode), oomKilled: true };
+    expect(kinds(crashesOf(events, [ended, redis], countedAfter(1_000)))).toEqual([kind]);
   });
 
   test('was in one that died before the kernel could be asked again', () => {
     const traces = counted({ oomKills: 0 });
     expect(kinds(crashesOf([oom, die(137)], [dead(137), redis], traces))).toEqual(['backend oom']);
+  });
+
+  test('was in one that somebody killed, and not through the engine, after it was spared', () => {
+    const crashes = crashesOf([oom, die(137)], [dead(137), redis], countedAfter(1_000));
+    expect(kinds(crashes)).toEqual(['backend oom']);
   });
 
   test('is the memory of the host when the container never met its own limit', () => {
@@ -173,6 +202,38 @@ describe('memory that ran out', () => {
           'and the kernel killed 3 processes on it for want of memory',
       },
     ]);
+  });
+
+  test('is the memory of the host when the engine tells of a kill in a container far from its limit', () => {
+    const traces = counted({ kernelPeakMb: 90 }, emptyHost);
+    expect(crashesOf([oom, die(137)], [dead(137), redis], traces)).toMatchObject([
+      {
+        kind: 'host oom',
+        evidence:
+          'the engine reported an OOM kill in it, which never used more than 90 of 512 MiB, ' +
+          'while the host had 200 of its 24000 MiB left and the kernel killed 3 processes on it for want of memory',
+      },
+    ]);
+  });
+
+  test.each([
+    ['a kernel that keeps no peak', { kernelPeakMb: undefined, oomKills: 1 }, emptyHost, 'backend host oom'],
+    [
+      'neither a peak of the kernel nor a look at the host',
+      { kernelPeakMb: undefined, oomKills: 1 },
+      undefined,
+      'backend oom',
+    ],
+    ['a container that met its limit too', {}, emptyHost, 'backend oom'],
+    [
+      'a host with memory left',
+      { kernelPeakMb: 90 },
+      { ...emptyHost, leastAvailableMb: 9_000 },
+      'backend oom',
+    ],
+    ['a host that nobody looked at', { kernelPeakMb: 90 }, undefined, 'backend oom'],
+  ])('is whose, with %s', (_, counts, host, kind) => {
+    expect(kinds(crashesOf([oom, die(137)], [dead(137), redis], counted(counts, host)))).toEqual([kind]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { labelKeys } from '../components/labels.js';
 import type { Labelled } from './docker.js';
-import type { Lease, Leases } from './leases.js';
+import { stackOf, type Lease, type Leases } from './leases.js';
 
 /** A stack that nobody answers for any more. */
 export interface Orphan {
@@ -37,7 +37,7 @@ export interface Moment {
 
 /**
  * Which stacks are orphans: those whose owner is provably dead, and those that have outlived their time. A stack
- * with a living owner is none, however old its labels say it is.
+ * with a living owner is none, however old its labels say it is, nor is one whose lease can't be read.
  */
 export function planGc(
   { leases, unreadable }: Leases,
@@ -61,6 +61,7 @@ export function planGc(
     }
   }
   const leased = new Set(leases.map(({ stack }) => stack));
+  const unread = new Map(unreadable.map(({ file }) => [stackOf(file), file]));
   const seen = new Set<string>();
   for (const resource of resources) {
     const { [labelKeys.stack]: stack, [labelKeys.run]: runId, [labelKeys.suite]: suite } = resource.labels;
@@ -76,7 +77,15 @@ export function planGc(
       plan.refused.push(`${what}: label ${labelKeys.expiresAt} is ${JSON.stringify(expiresAt)}, no time`);
     } else if (expiresAtMs <= now.atMs && !seen.has(stack)) {
       seen.add(stack);
-      plan.orphans.push({ stack, runId, suite, reason: `it was to live until ${expiresAt}` });
+      const file = unread.get(stack);
+      if (file !== undefined) {
+        // It may say that the stack was prolonged, or that its runner lives.
+        plan.refused.push(
+          `${stack}: its labels say until ${expiresAt}, but its lease can't be read; to have it collected, remove ${file}`,
+        );
+      } else {
+        plan.orphans.push({ stack, runId, suite, reason: `it was to live until ${expiresAt}` });
+      }
     }
   }
   return plan;

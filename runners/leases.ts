@@ -59,6 +59,9 @@ function fileOf(folder: string, { stack, backend }: LeaseKey): string {
   return path.join(folder, `${stack}.${digest}.json`);
 }
 
+/** Whose a lease is that can't be read, by its file's name. */
+export const stackOf = (file: string): string => path.basename(file).replace(/\.[0-9a-f]{8}\.json$/, '');
+
 /** The backend's address may hold a password: only its user reads the file. */
 export async function writeLease(lease: Lease, folder = leasesFolder()): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -113,6 +113,26 @@ describe('by label, an orphan', () => {
   });
 });
 
+describe('a stack whose lease can’t be read', () => {
+  const file = '/leases/one.0123abcd.json';
+  const unreadable = [{ file, reason: 'it is of a later version' }];
+
+  test('is left alone although its labels say that its time is over: it may have been prolonged', () => {
+    expect(plan({ unreadable, resources: [container({}), container({})] })).toEqual({
+      orphans: [],
+      refused: [
+        `lease ${file}: it is of a later version`,
+        `one: its labels say until ${expired}, but its lease can't be read; to have it collected, remove ${file}`,
+      ],
+    });
+  });
+
+  test('keeps no other stack', () => {
+    const other = container({ [labelKeys.stack]: 'one-more' });
+    expect(orphans({ unreadable, resources: [other] })).toEqual(['one-more']);
+  });
+});
+
 test('what can’t be read is left alone and named', () => {
   const unreadable = [{ file: '/leases/one.json', reason: 'it is cut short' }];
   expect(plan({ unreadable })).toEqual({

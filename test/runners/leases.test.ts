@@ -2,7 +2,14 @@ import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { readLeases, removeLease, settleLease, writeLease, type Lease } from '../../runners/leases.js';
+import {
+  readLeases,
+  removeLease,
+  settleLease,
+  stackOf,
+  writeLease,
+  type Lease,
+} from '../../runners/leases.js';
 import { leaseOf } from './support/leases.js';
 
 let folder: string;
@@ -36,6 +43,12 @@ describe('leases', () => {
     await writeLease(leaseOf('one'), folder);
     await writeLease(leaseOf('one', { backend: 'file:///elsewhere' }), folder);
     expect((await readLeases(folder)).leases).toHaveLength(2);
+  });
+
+  test('show by the names of their files whose they are, when nothing else can be read', async () => {
+    await writeLease(leaseOf('one.0123abcd'), folder);
+    const [name = ''] = await readdir(folder);
+    expect(stackOf(path.join(folder, name))).toBe('one.0123abcd');
   });
 
   test('are for their user alone: a backend may have a password in its address', async () => {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { lock } from 'proper-lockfile';
 import { z } from 'zod';
 import { cacheFolder } from '../engine/cache.js';
 import { reasonOf } from '../engine/errors.js';
-import { ownerSchema } from './owner.js';
+import { ownerSchema, thisMachine } from './owner.js';
 
 /** Bumped whenever an older reader would misread a newer lease. */
 const leaseVersion = 1;
@@ -124,10 +125,20 @@ async function readLease(file: string): Promise<Lease | undefined> {
   if (text === undefined) return undefined;
   const { lease } = parseLeaseFile(text);
   if (fileOf(path.dirname(file), lease) !== file) throw new Error(`it is of the stack ${lease.stack}`);
-  if (Date.parse(lease.madeAt) > Date.now() + clockToleranceMs) {
+  if (isOfTheFuture(lease)) {
     throw new Error(`it was made at ${lease.madeAt}, which is in the future`);
   }
   return lease;
+}
+
+/**
+ * A clock that was set back must not make a dead runner's lease one of the future. A standing stack goes by the
+ * clock that people read.
+ */
+function isOfTheFuture({ madeAt, madeAtUptimeS, owner, standing }: Lease): boolean {
+  const sameBoot = owner.bootId !== '' && owner.bootId === thisMachine().bootId;
+  if (sameBoot && madeAtUptimeS > uptime()) return true;
+  return (standing || !sameBoot) && Date.parse(madeAt) > Date.now() + clockToleranceMs;
 }
 
 function parseLeaseFile(text: string): z.infer<typeof fileSchema> {

@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, uptime } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -10,6 +10,7 @@ import {
   writeLease,
   type Lease,
 } from '../../runners/leases.js';
+import { thisProcess } from '../../runners/owner.js';
 import { leaseOf } from './support/leases.js';
 
 let folder: string;
@@ -23,6 +24,9 @@ async function spoil(change: (text: string) => string): Promise<void> {
   const file = path.join(folder, name);
   await writeFile(file, change(await readFile(file, 'utf8')));
 }
+
+const future = { madeAt: '2999-01-01T00:00:00.000Z' };
+const rebooted = { ...thisProcess(), bootId: 'another boot' };
 
 const withLease = (change: Partial<Lease>) => (text: string) => {
   const { version, lease } = JSON.parse(text) as { version: number; lease: Lease };
@@ -63,7 +67,9 @@ describe('leases', () => {
     ['is of another version', (text) => text.replace('"version":1', '"version":2'), /version/],
     ['lacks its owner', withLease({ owner: undefined as never }), /owner/],
     ['has an expiry that is no time', withLease({ expiresAt: 'tomorrow' }), /expiresAt/],
-    ['is from the future', withLease({ madeAt: '2999-01-01T00:00:00.000Z' }), /in the future/],
+    ['is from the future', withLease({ ...future, owner: rebooted }), /in the future/],
+    ['is from the future of this very boot', withLease({ madeAtUptimeS: uptime() + 1_000 }), /in the future/],
+    ['of a standing stack is from the future', withLease({ ...future, standing: true }), /in the future/],
     ['is another stack’s', withLease({ stack: 'two' }), /of the stack two/],
   ])('aren’t concluded from when a file %s', async (_, change, reason) => {
     await writeLease(leaseOf('one'), folder);
@@ -74,6 +80,12 @@ describe('leases', () => {
       { file: expect.stringContaining('one.'), reason: expect.stringMatching(reason) },
     ]);
   });
+});
+
+test('a runner’s lease stays one when somebody sets the clock back: nobody sets the one that counts from the boot', async () => {
+  const lease = leaseOf('one', future);
+  await writeLease(lease, folder);
+  expect(await readLeases(folder)).toEqual({ leases: [lease], unreadable: [] });
 });
 
 describe('settling a lease', () => {

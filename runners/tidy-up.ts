@@ -3,7 +3,7 @@ import { connectDocker } from '../engine/docker.js';
 import { waitUntil } from '../engine/wait.js';
 import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
-import { readLeases, settleLease } from './leases.js';
+import { readLeases, settleLease, stackOf } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
 import { takeOver } from './take-over.js';
@@ -26,7 +26,14 @@ const ownerIntervalMs = 50;
 export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: JanitorRequest): Promise<void> {
   const stacks = pulumiStacks(pulumi, process.env, checkout, () => Promise.resolve(checkout));
   const engine = dockerEngine(connectDocker(dockerHost));
-  const { leases } = await readLeases();
+  const { leases, unreadable } = await readLeases();
+  for (const { file, reason } of unreadable) {
+    const stack = stackOf(file);
+    // A stack is called after its run.
+    if (!stack.includes(`-${runId}-`)) continue;
+    console.log(`${new Date().toISOString()} ${stack}: its lease can't be read: ${reason}`);
+    process.exitCode = 1;
+  }
   for (const lease of leases.filter((candidate) => candidate.runId === runId)) {
     console.log(
       `${new Date().toISOString()} the runner has ended without destroying ${lease.stack}: taking over`,

@@ -1,12 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import type { EngineEnvironment } from '../engine/setup.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
 import { initCommand, pulumiCommand, StackError } from './pulumi.js';
 import type { Encryption } from './settings.js';
+import { listStacks } from './stack-list.js';
 import { labelsInState, type StackLabels } from './stack-state.js';
 
 export interface StackRequest {
@@ -158,10 +158,7 @@ export function pulumiStacks(
       if (lockIsDead) await quick(['cancel', name, '--yes'], folder);
       return stackIn(name, folder, folder);
     },
-    async names() {
-      const listed = await quick(['stack', 'ls', '--json'], checkout);
-      return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
-    },
+    names: () => listStacks(quick, checkout, env['PULUMI_BACKEND_URL']),
     async labelsOf(name) {
       return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
     },
@@ -172,9 +169,6 @@ export function pulumiStacks(
 export function standingStacks({ pulumi, env }: EngineEnvironment, checkout: string): StandingStacks {
   return pulumiStacks(pulumi, { ...process.env, ...env }, checkout, () => Promise.resolve(checkout));
 }
-
-/** A backend in the cloud puts the organisation and a slash before the name. */
-const stackListSchema = z.array(z.object({ name: z.string() }));
 
 function parseOutputs(text: string, stackName: string): Outputs {
   const found = JSON.parse(text) as object;

@@ -11,6 +11,7 @@ import { listenForInterruption } from './interruption.js';
 import { isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { standingStacks, type StandingStacks } from './stack.js';
+import { isThere } from './stack-list.js';
 
 /** Which stacks: one by its name, or all of a branch. */
 export type DownChoice = { stack: string } | { branch: string };
@@ -51,14 +52,14 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
 }
 
 async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise<string[]> {
-  const all = await stacks.names();
   if ('stack' in choice) {
-    if (all.includes(choice.stack)) return [choice.stack];
+    if (await isThere(choice.stack, stacks)) return [choice.stack];
+    const all = await stacks.names();
     const known = all.length === 0 ? 'there is none at all' : `there are ${all.join(', ')}`;
     throw new ConfigError([`--stack ${choice.stack}: there is no such stack; ${known}`], 'the command line');
   }
   const slug = slugOf(choice.branch);
-  return all.filter((name) => name === slug || isStackOf(slug, name));
+  return (await stacks.names()).filter((name) => name === slug || isStackOf(slug, name));
 }
 
 interface Removal {

@@ -1,6 +1,7 @@
 import type { ContainerEngine } from './docker.js';
 import { killProcessesOf } from './processes.js';
 import type { StandingStacks } from './stack.js';
+import { isThere } from './stack-list.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -47,7 +48,7 @@ async function destroyByState(
   folder: string,
   onLine: (line: string) => void,
 ): Promise<void> {
-  if (!(await stacks.names()).includes(name)) return;
+  if (!(await isThere(name, stacks))) return;
   const stack = await stacks.adopt({ name, folder, lockIsDead: true });
   await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine });
 }

@@ -1,11 +1,13 @@
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
 import { StackError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
+import { isThere } from '../../runners/stack-list.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
 const control = { timeoutMs: 60_000, onLine: () => undefined };
@@ -15,12 +17,17 @@ interface Call {
   cwd: string;
 }
 
-async function fixture(behaviour: string) {
+async function fixture(behaviour: string, more: Record<string, string> = {}) {
   const project = await mkdtemp(path.join(tmpdir(), 'project-'));
   await writeFile(path.join(project, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\nmain: index.ts\n');
   const folder = path.join(project, 'runs', 'one');
   const callsFile = path.join(project, 'calls');
-  const env = { PATH: process.env['PATH'], PULUMI_FIXTURE: behaviour, PULUMI_FIXTURE_CALLS: callsFile };
+  const env = {
+    PATH: process.env['PATH'],
+    PULUMI_FIXTURE: behaviour,
+    PULUMI_FIXTURE_CALLS: callsFile,
+    ...more,
+  };
   const stacks = pulumiStacks(cli, env, project, () => Promise.resolve(path.join(project, 'program.mjs')));
   const create = (): Promise<Stack> =>
     stacks.create({ name: 'main-abc-one', folder, settings: { config: { 'rehearsal:profile': 'small' } } });
@@ -100,5 +107,40 @@ describe('a stack', () => {
     expect(String(refusal)).toContain("the outputs of stack other aren't those of an environment");
     expect(String(refusal)).toContain('endpoints');
     expect(String(refusal)).not.toContain('hush');
+  });
+});
+
+describe('a damaged state among others', () => {
+  /** A backend with the stacks `one`, which is damaged, and `two`. */
+  async function damaged() {
+    const backend = await mkdtemp(path.join(tmpdir(), 'backend-'));
+    const states = path.join(backend, '.pulumi', 'stacks', 'rehearsal');
+    await mkdir(states, { recursive: true });
+    for (const name of ['one.json', 'one.json.bak', 'two.json', 'two.json.attrs']) {
+      await writeFile(path.join(states, name), '');
+    }
+    const { stacks } = await fixture('damaged', { PULUMI_BACKEND_URL: pathToFileURL(backend).href });
+    return { stacks, file: path.join(states, 'one.json') };
+  }
+
+  test('spoils the list: the error names it, and where the state before it is', async () => {
+    const { stacks, file } = await damaged();
+    await expect(stacks.names()).rejects.toThrow(
+      `the stacks can't be listed because of ${file}: pulumi stack export failed: ` +
+        `error: unexpected end of JSON input (the state before it is in ${file}.bak)`,
+    );
+  });
+
+  test('does not hide the others', async () => {
+    const { stacks } = await damaged();
+    expect(await isThere('two', stacks)).toBe(true);
+    await expect(isThere('one', stacks)).rejects.toThrow("the stacks can't be listed because of");
+  });
+
+  test('is in Pulumi’s own words where the backend is no folder', async () => {
+    const { stacks } = await fixture('damaged', { PULUMI_BACKEND_URL: 's3://bucket' });
+    await expect(stacks.names()).rejects.toThrow(
+      new StackError('pulumi stack ls failed: error: unexpected end of JSON input'),
+    );
   });
 });

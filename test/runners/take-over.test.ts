@@ -1,0 +1,93 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { ContainerEngine } from '../../runners/docker.js';
+import { messageOf } from '../../runners/errors.js';
+import type { StandingStacks } from '../../runners/stack.js';
+import { takeOver } from '../../runners/take-over.js';
+import { fakeEngine, type Calls } from './support/fakes.js';
+import { fails } from './support/run-with.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'take-over-'));
+const container = { kind: 'container', name: 'box' } as const;
+
+interface Setup {
+  backend?: string;
+  stacks?: Partial<StandingStacks>;
+  engine?: Partial<ContainerEngine>;
+}
+
+/** The stack `one` is up; Pulumi destroys it, but one container isn't in its state. */
+async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | undefined }> {
+  const calls: Calls = [];
+  const left = [container];
+  const unused = fails('unused');
+  const stacks: StandingStacks = {
+    open: unused,
+    outputsOf: unused,
+    names: () => Promise.resolve(['one', 'two']),
+    labelsOf: () => Promise.resolve(undefined),
+    adopt({ name, lockIsDead }) {
+      calls.push(`adopt ${name}${lockIsDead ? ', breaking its lock' : ''}`);
+      return Promise.resolve({
+        destroyCommand: '',
+        up: unused,
+        destroy() {
+          calls.push(`destroy ${name}`);
+          return Promise.resolve();
+        },
+      });
+    },
+    ...setup.stacks,
+  };
+  const engine = fakeEngine({
+    leftovers: () => Promise.resolve([...left]),
+    remove(found) {
+      calls.push(...left.splice(0, found.length).map(({ name }) => `remove ${name}`));
+      return Promise.resolve();
+    },
+    ...setup.engine,
+  });
+  const orphan = { stack: 'one', runId: 'tabc123xyz', suite: 'chat', backend: setup.backend ?? '' };
+  const error = await takeOver(orphan, { stacks, engine, folder, onLine: () => undefined }).then(
+    () => undefined,
+    messageOf,
+  );
+  return { calls, error };
+}
+
+const byState = ['adopt one, breaking its lock', 'destroy one'];
+
+describe('what a dead owner left', () => {
+  test('is destroyed by its state, then what the state lacks by its labels', async () => {
+    expect(await takenOver({})).toEqual({ calls: [...byState, 'remove box'], error: undefined });
+  });
+
+  test('is removed by its labels when the state has no such stack', async () => {
+    const names = () => Promise.resolve(['two']);
+    expect(await takenOver({ stacks: { names } })).toEqual({ calls: ['remove box'], error: undefined });
+  });
+
+  test("is destroyed by its state although another stack's damaged state spoils the list", async () => {
+    const names = fails('the stacks can’t be listed because of two.json');
+    expect(await takenOver({ stacks: { names } })).toEqual({
+      calls: [...byState, 'remove box'],
+      error: undefined,
+    });
+  });
+
+  test('is removed by its labels, with the reason why the state stays, when its own state is damaged', async () => {
+    const names = fails('the stacks can’t be listed because of one.json');
+    const { calls, error } = await takenOver({ stacks: { names, labelsOf: fails('damaged') } });
+    expect(calls).toEqual(['remove box']);
+    expect(error).toBe(
+      'removed by its labels; its state stays: the stacks can’t be listed because of one.json',
+    );
+  });
+
+  test('is named when it can’t be removed', async () => {
+    const remove = () => Promise.resolve();
+    expect(await takenOver({ engine: { remove } })).toMatchObject({ error: 'left over: container box' });
+  });
+});

@@ -80,7 +80,8 @@ async function destroyOne(
   try {
     const stacks = stacksOf(lease, environment, checkout);
     const itsEngine = lease === undefined ? engine : dockerEngine(connectDocker(lease.dockerHost));
-    const work = (): Promise<void> => takeOver(orphan, { stacks, engine: itsEngine, folder, onLine });
+    const legacy = { ...orphan, backend: lease?.backend };
+    const work = (): Promise<void> => takeOver(legacy, { stacks, engine: itsEngine, folder, onLine });
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
     await rm(folder, { recursive: true, force: true });

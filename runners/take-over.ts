@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import type { ContainerEngine } from './docker.js';
 import { killProcessesOf } from './processes.js';
 import type { StandingStacks } from './stack.js';
-import { isThere } from './stack-list.js';
+import { folderOf, isThere } from './stack-list.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -18,20 +19,31 @@ export interface TakeOverContext {
 
 const destroyTimeoutMs = 5 * 60_000;
 
+/** What somebody left. */
+interface Legacy {
+  stack: string;
+  runId: string;
+  suite: string;
+  /** Where its state is, as far as a lease says so. */
+  backend?: string | undefined;
+}
+
 /**
  * Ends what an owner began who is dead or has outlived his time: his programs, his lock, his stack, and what was
  * made without getting into the stack's state, or whose state is lost.
  * @throws Error that names what is left, or why the state still has the stack.
  */
 export async function takeOver(
-  { stack, runId, suite }: { stack: string; runId: string; suite: string },
+  { stack, runId, suite, backend }: Legacy,
   { stacks, engine, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
-  const failure = await destroyByState(stack, stacks, folder, onLine).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const failure = isLost(backend)
+    ? undefined
+    : await destroyByState(stack, stacks, folder, onLine).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
   const scope = { runId, suite };
   await engine.remove(await engine.leftovers(scope));
   const left = await engine.leftovers(scope);
@@ -40,6 +52,12 @@ export async function takeOver(
     throw new Error(`left over: ${names}`, { cause: failure });
   }
   if (failure !== undefined) throw new Error('removed by its labels; its state stays', { cause: failure });
+}
+
+/** A state whose folder is gone comes back no more: to wait for it would be to complain for ever. */
+function isLost(backend: string | undefined): boolean {
+  const folder = folderOf(backend);
+  return folder !== undefined && !existsSync(folder);
 }
 
 async function destroyByState(

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { ContainerEngine } from '../../runners/docker.js';
 import { messageOf } from '../../runners/errors.js';
@@ -84,6 +85,25 @@ describe('what a dead owner left', () => {
     expect(error).toBe(
       'removed by its labels; its state stays: the stacks can’t be listed because of one.json',
     );
+  });
+
+  const unlisted = { names: fails('no such directory'), labelsOf: fails('no such directory') };
+
+  test('is removed by its labels when the folder with its state is gone', async () => {
+    const backend = pathToFileURL(path.join(folder, 'gone')).href;
+    const { calls, error } = await takenOver({ backend, stacks: unlisted });
+    expect({ calls, error }).toEqual({ calls: ['remove box'], error: undefined });
+  });
+
+  test.each([
+    ['in a folder that is there', pathToFileURL(folder).href],
+    ['elsewhere', 's3://bucket'],
+    ['in a folder of the home', 'file://~/state'],
+    ['where the settings of Pulumi say', ''],
+  ])('keeps its lease when its state can’t be had although it is %s', async (_, backend) => {
+    const { calls, error } = await takenOver({ backend, stacks: unlisted });
+    expect(calls).toEqual(['remove box']);
+    expect(error).toBe('removed by its labels; its state stays: no such directory');
   });
 
   test('is named when it can’t be removed', async () => {

@@ -66,6 +66,9 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
   const onEnd = (reason: string): void => {
     if (!stopped) brokenOff ??= reason;
   };
+  const onUnreadable = (event: string): void => {
+    onEnd(`an event of the engine can't be read: ${event}`);
+  };
   const add = (event: ContainerEvent): void => {
     if (stopped) return;
     events.push(event);
@@ -88,9 +91,13 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
       case 'kill':
         add({ ...event, action: 'kill', signal: Attributes['signal'] ?? 'unknown' });
         break;
-      case 'die':
-        add({ ...event, action: 'die', exitCode: Number(Attributes['exitCode']) });
+      case 'die': {
+        const exitCode = Number(Attributes['exitCode']);
+        // Other engines than Docker's call it otherwise.
+        if (Number.isInteger(exitCode)) add({ ...event, action: 'die', exitCode });
+        else onUnreadable(JSON.stringify({ Action, Actor: { ID, Attributes } }));
         break;
+      }
       case 'health_status: unhealthy':
         add({ ...event, action: 'unhealthy' });
         break;
@@ -114,7 +121,7 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     .on('line', (line) => {
       const parsed = eventSchema.safeParse(parseJson(line));
       if (parsed.success) take(parsed.data);
-      else onEnd(`an event of the engine can't be read: ${line}`);
+      else onUnreadable(line);
     });
   return {
     fault: fault.signal,

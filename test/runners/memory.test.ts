@@ -158,6 +158,25 @@ describe('sampling', () => {
     ]);
   });
 
+  test('names a service whose stream goes on without a word', async () => {
+    let aheadMs = 0;
+    const clocks: Clocks = { wallMs: () => Date.now(), tickMs: () => performance.now() + aheadMs };
+    // The look at the end is a sample again, and hides nothing.
+    const falls = afterTwo(() => {
+      aheadMs = 6_000;
+    });
+    expect(gapsOf(await sampled({ redis: falls, auth: falls, clocks }))).toEqual([
+      expect.stringMatching(/^no memory sample of redis for 6\.\d s$/),
+      expect.stringMatching(/^no memory sample of auth for 6\.\d s$/),
+    ]);
+  });
+
+  test('names a service of which nothing was ever told', async () => {
+    const silent: Behaviour = () => 'no more';
+    const look = (): string => '{"memory_stats":{}}';
+    expect(gapsOf(await sampled({ redis: silent, look }))).toEqual(['no memory sample of redis']);
+  });
+
   test.each([
     ['is garbage', 'garbage\n'],
     ['is of a container that has ended', `{"read":"${read}","memory_stats":{}}\n`],

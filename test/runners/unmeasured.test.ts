@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { allContainers, createdOf, json, refuses, stats, statsOf } from './support/engine-api.js';
+import { allContainers, createdOf, eventOf, json, refuses, stats, statsOf } from './support/engine-api.js';
 import { serviceNames } from '../../components/services.js';
 import { fakeStacks } from './support/fakes.js';
 import { notOk, only, redisStats, rehearsed, says, type Source } from './support/measured-run.js';
@@ -156,6 +156,11 @@ const cases: Record<string, [about: string, source: Source, reason: RegExp][]> =
       /^not proven: chat: an event of the engine can't be read: garbage/,
     ],
     [
+      'an end without an exit code',
+      says('events', (response) => response.write(createdOf(serviceNames) + eventOf('redis', 'die'))),
+      /^not proven: chat: an event of the engine can't be read: .*"die"/,
+    ],
+    [
       "events that can't be had",
       { engine: { events: refuses } },
       /^not proven: chat: the environment did not come up/,
@@ -179,6 +184,11 @@ const cases: Record<string, [about: string, source: Source, reason: RegExp][]> =
       'a container that has ended without an event',
       only('redis', { Running: false, ExitCode: 137 }),
       /^failed: chat: redis exit \(it ended with exit code 137; limit 100 MiB, sampled peak 40 MiB\)/,
+    ],
+    [
+      'an OOM kill of a child, by the event alone',
+      says('events', (response) => response.write(createdOf(serviceNames) + eventOf('redis', 'oom'))),
+      /^failed: chat: redis oom \(the engine reported an OOM kill in it; limit 100 MiB, sampled peak 40 MiB\)/,
     ],
     ['an OOM kill without an event', only('redis', { OOMKilled: true }), /^failed: chat: redis oom/],
   ],

@@ -56,6 +56,10 @@ export const createdOf = (services: readonly string[]): string =>
     })
     .join('');
 
+/** What befell one of them. */
+export const eventOf = (service: string, action: string): string =>
+  `${JSON.stringify({ Action: action, timeNano: 1e18, Actor: { ID: `${service}-id`, Attributes: {} } })}\n`;
+
 /** One look at a container's memory. */
 export const statsOf = (usedMb: number, readAtMs = Date.now()): string =>
   `${JSON.stringify({ read: new Date(readAtMs).toISOString(), memory_stats: { usage: usedMb * mb, stats: {} } })}\n`;

@@ -166,8 +166,8 @@ describe('sampling', () => {
       aheadMs = 6_000;
     });
     expect(gapsOf(await sampled({ redis: falls, auth: falls, clocks }))).toEqual([
-      expect.stringMatching(/^no memory sample of redis for 6\.\d s$/),
-      expect.stringMatching(/^no memory sample of auth for 6\.\d s$/),
+      expect.stringMatching(/^no memory sample of redis for \d+\.\d s$/),
+      expect.stringMatching(/^no memory sample of auth for \d+\.\d s$/),
     ]);
   });
 

@@ -1,0 +1,50 @@
+import { describe, expect, test } from '@jest/globals';
+import { labelKeys } from '../../components/labels.js';
+import { StackError } from '../../runners/pulumi.js';
+import { labelsInState } from '../../runners/stack-state.js';
+
+const exported = (...resources: unknown[]): string =>
+  JSON.stringify({ version: 3, deployment: { resources } });
+const labelled = (labels: Record<string, unknown>) => ({
+  type: 'docker:index/container:Container',
+  inputs: { labels: Object.entries(labels).map(([label, value]) => ({ label, value })) },
+});
+const own = labelled({ [labelKeys.run]: 'tabc123xyz', [labelKeys.suite]: 'chat', other: 'x' });
+
+describe('whose a stack is', () => {
+  test('is said by the labels of its resources', () => {
+    const root = { type: 'pulumi:pulumi:Stack' };
+    expect(labelsInState(exported(root, labelled({ other: 'x' }), own))).toEqual({
+      run: 'tabc123xyz',
+      suite: 'chat',
+    });
+  });
+
+  test.each([
+    ['without resources', JSON.stringify({ version: 3, deployment: {} })],
+    ['of which no resource has labels', exported({ inputs: { name: 'x' } }, {})],
+    ['whose labels say nothing of a run', exported(labelled({ [labelKeys.suite]: 'chat' }))],
+  ])('nobody knows of a state %s', (_, state) => {
+    expect(labelsInState(state)).toBeUndefined();
+  });
+
+  test.each([
+    ['a map, as other resources have them', { inputs: { labels: { a: 'b' } } }],
+    ['secret', { inputs: { labels: { '4dabf18193072939515e22adb298388d': 'x', ciphertext: 'v1:…' } } }],
+    ['no text', labelled({ [labelKeys.run]: 7, [labelKeys.suite]: null })],
+    ['nothing at all', null],
+  ])('is not said by labels that are %s', (_, resource) => {
+    expect(labelsInState(exported(resource))).toBeUndefined();
+    expect(labelsInState(exported(resource, own))).toEqual({ run: 'tabc123xyz', suite: 'chat' });
+  });
+
+  test.each([
+    ['that was cut short', exported(own).slice(0, 50)],
+    ['of another kind', '{"version":9,"stacks":[]}'],
+    ['with something else for resources', '{"version":3,"deployment":{"resources":{}}}'],
+    ['that is empty', ''],
+  ])('can’t be read from a state %s', (_, state) => {
+    expect(() => labelsInState(state)).toThrow(StackError);
+    expect(() => labelsInState(state)).toThrow(/^what Pulumi exported isn't the state of a stack: /);
+  });
+});

@@ -151,6 +151,9 @@ function wasSpared(
  */
 const nearShare = 0.9;
 
+export const countOfKills = (oomKills: number): string =>
+  `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
+
 /** From the engine's event, its state and the kernel's own count: each of them can miss what the others saw. */
 function kernelKillOf(
   oom: ContainerEvent | undefined,
@@ -158,7 +161,7 @@ function kernelKillOf(
   { oomKills = 0, kernelPeakMb, peakMb = 0, limitMb = 0 }: Partial<Counts>,
   host: Memory['host'],
 ): Cause | undefined {
-  const kills = `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
+  const kills = countOfKills(oomKills);
   const evidence = [
     ...(oom === undefined ? [] : [evidenceOf(oom)]),
     ...(state?.oomKilled === true ? ['its state says OOMKilled'] : []),

@@ -1,11 +1,14 @@
+import { countOfKills } from './oom.js';
 import { describeCrash } from './report/crash.js';
-import type { Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
+import type { Crash, Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
 
 const deliveryLimitMs = 100;
 /** From here on the 99th percentile leaves something out: with fewer events it is the slowest one. */
 const fewestEvents = 100;
 /** How far clocks may seem apart and still be one: readings are rounded, and what it hides is small beside the limit. */
 const clockToleranceMs = 5;
+
+export const crashMetricName = 'no crash, no OOM kill';
 
 type Evidence = Pick<RunRecord, 'suites' | 'chosen' | 'notChosen' | 'environment' | 'users'>;
 
@@ -105,20 +108,33 @@ function memoryMetric({ suites, environment }: Evidence): Metric {
 }
 
 function crashMetric({ suites }: Evidence): Metric {
-  const crashes = suites.flatMap(({ name, crashes: found }) =>
-    found.measured
-      ? found.value.map((crash) => `${name}: ${crash.service} ${crash.kind} (${describeCrash(crash)})`)
-      : [],
+  const crashes = suites.flatMap((suite) =>
+    [...(suite.crashes.measured ? suite.crashes.value : []), ...untoldKills(suite)].map(
+      (crash) => `${suite.name}: ${crash.service} ${crash.kind} (${describeCrash(crash)})`,
+    ),
   );
   const unknowns = suites.flatMap(({ name, crashes: found }) =>
     found.measured ? [] : [`${name}: ${found.reason}`],
   );
   return metric(
-    'no crash, no OOM kill',
-    unknowns.length === suites.length ? 'unknown' : String(crashes.length),
+    crashMetricName,
+    unknowns.length === suites.length && crashes.length === 0 ? 'unknown' : String(crashes.length),
     '0',
     crashes,
     unknowns,
+  );
+}
+
+/** What only the kernel tells, when the engine didn't, or couldn't be heard. */
+function untoldKills({ crashes, memory }: SuiteRecord): Crash[] {
+  const told = crashes.measured
+    ? crashes.value.filter(({ kind }) => kind === 'oom' || kind === 'host oom')
+    : [];
+  return Object.entries(memory.measured ? memory.value.services : {}).flatMap(
+    ([service, { oomKills = 0 }]): Crash[] =>
+      oomKills === 0 || told.some((crash) => crash.service === service)
+        ? []
+        : [{ service, kind: 'oom', evidence: countOfKills(oomKills) }],
   );
 }
 

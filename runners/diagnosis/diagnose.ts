@@ -1,7 +1,7 @@
 import { serviceNames } from '../../components/services.js';
 import type { Crash, Metric, RunRecord, SuiteRecord } from '../report/record.js';
 import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagnosis-schema.js';
-import { judgeRun } from '../verdict.js';
+import { crashMetricName, judgeRun } from '../verdict.js';
 import { caseOf, crashEvidence, linesOf, logEvidence, shortened, type Artifacts, type Case } from './case.js';
 import type { Fact } from './facts.js';
 import { mergeChanges } from './merge-changes.js';
@@ -46,13 +46,15 @@ function diagnoseSuite(of: Case, record: Known): Diagnosis[] {
 
 /** The metrics that forbid a "go" on this suite's account, its crashes apart. */
 function missedBy(suite: SuiteRecord, record: Known): Metric[] {
-  const calm = suite.crashes.measured ? { ...suite, crashes: { measured: true as const, value: [] } } : suite;
-  const own = judgeRun({ ...record, suites: [calm], chosen: [suite.name], notChosen: [] });
+  const crashed = suite.crashes.measured && suite.crashes.value.length > 0;
+  const own = judgeRun({ ...record, suites: [suite], chosen: [suite.name], notChosen: [] });
   const ofRun = judgeRun(record).metrics;
   return own.metrics.filter(
     // What this suite doesn't measure, another one of the run may.
     ({ name, result }) =>
-      result !== 'ok' && ofRun.some((metric) => metric.name === name && metric.result !== 'ok'),
+      result !== 'ok' &&
+      !(crashed && name === crashMetricName) &&
+      ofRun.some((metric) => metric.name === name && metric.result !== 'ok'),
   );
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
+import { diagnose } from '../../runners/diagnosis/diagnose.js';
+import { runRecordSchema, type RunRecord, type SuiteRecord } from '../../runners/report/record.js';
 import { judgeRun } from '../../runners/verdict.js';
 import { runRecord, suiteRecord } from './support/records.js';
 
@@ -25,7 +26,11 @@ describe('a record that was go', () => {
   const restsOn = ['suites', 'chosen', 'users', 'environment'];
   const places = placesIn(record).filter(([first = '']) => restsOn.includes(first));
   /** Figures that are shown and not judged. */
-  const shown = ['createMs', 'upMs', 'destroyMs', 'baselineMb', 'kernelPeakMb'];
+  const shown = [
+    ...['memoryWaitMs', 'createMs', 'upMs', 'turnWaitMs', 'destroyMs', 'baselineMb', 'kernelPeakMb'],
+    // Of an engine on another machine the kernel can't be asked; the engine's events and states tell without it.
+    ...['oomKills', 'countedAt', 'host'],
+  ];
 
   function edited(place: readonly string[], edit: (parent: never, key: string) => void): RunRecord {
     const copy = structuredClone(record);
@@ -58,9 +63,10 @@ describe('a record that was go', () => {
     expect(stillGo.filter((place) => !shown.includes(place.at(-1) ?? '')).map(String)).toEqual([]);
   });
 
-  test('is no longer go when any one figure is no number', () => {
-    const figures = places.filter((place) => typeof valueAt(place) === 'number');
-    expect(figures.length).toBeGreaterThan(40);
+  test('is no longer go when any one figure is no number, also one that is only shown', () => {
+    const figures = placesIn(record).filter((place) => typeof valueAt(place) === 'number');
+    const names = figures.map((place) => place.at(-1));
+    expect(names).toEqual(expect.arrayContaining(['jobs', 'mostAtOnce', 'peakRssMb', 'oomKills']));
     for (const figure of [NaN, Infinity, -Infinity, '1', null]) {
       const stillGo = figures.filter((place) => {
         const changed = edited(place, (parent: Record<string, unknown>, key) => {
@@ -70,5 +76,56 @@ describe('a record that was go', () => {
       });
       expect(stillGo.map(String)).toEqual([]);
     }
+  });
+
+  test.each([
+    ['jobs', 0],
+    ['jobs', 1.5],
+    ['mostAtOnce', -1],
+    ['runner', { peakRssMb: -1 }],
+    ['runner', undefined],
+    ['diagnosis', undefined],
+    ['recommended', undefined],
+  ])('is refused with %s of %j', (key, value) => {
+    expect(reread({ ...record, [key]: value })).toBe('refused');
+  });
+});
+
+describe('kills that the kernel counted', () => {
+  const memory = suiteRecord().memory;
+  if (!memory.measured) throw new Error(memory.reason);
+  const { redis = { limitMb: 96, peakMb: 40 } } = memory.value.services;
+  const killed = (crashes: SuiteRecord['crashes']): SuiteRecord => {
+    const services = { ...memory.value.services, redis: { ...redis, oomKills: 2 } };
+    return suiteRecord({ crashes, memory: { measured: true, value: { ...memory.value, services } } });
+  };
+  const crashMetric = (crashes: SuiteRecord['crashes']): unknown =>
+    runRecord([killed(crashes)]).verdict.metrics.find(({ name }) => name === 'no crash, no OOM kill');
+
+  test('fail the run although nothing else tells of them', () => {
+    expect(crashMetric({ measured: true, value: [] })).toMatchObject({
+      figure: '1',
+      result: 'failed',
+      reason: 'chat: redis oom (the kernel counts 2 OOM kills in it)',
+    });
+  });
+
+  test('fail it also when the events of the engine broke off', () => {
+    expect(crashMetric({ measured: false, reason: "the engine's events broke off" })).toMatchObject({
+      figure: '1',
+      result: 'failed',
+      reason: "chat: redis oom (the kernel counts 2 OOM kills in it); chat: the engine's events broke off",
+    });
+  });
+
+  test('are what the diagnosis begins with', () => {
+    const record = runRecord([killed({ measured: true, value: [] })]);
+    const { diagnosis } = diagnose(record, {});
+    expect(JSON.stringify(diagnosis)).toContain('the kernel counts 2 OOM kills in it');
+  });
+
+  test.each(['oom', 'host oom'] as const)('are not told twice beside the crash "%s"', (kind) => {
+    const crash = { service: 'redis', kind, evidence: 'so it is' };
+    expect(crashMetric({ measured: true, value: [crash] })).toMatchObject({ figure: '1', result: 'failed' });
   });
 });

@@ -16,7 +16,10 @@ const servicePeaks: Extract<SuiteRecord['memory'], { measured: true }>['value'][
   ...Object.fromEntries(
     Object.entries(serviceLimits).map(([service, limitMb]) => [service, { limitMb, peakMb: 40 }]),
   ),
-  backend: { limitMb: 512, baselineMb: 120, peakMb: 200, kernelPeakMb: 260 },
+  backend: {
+    ...{ limitMb: 512, baselineMb: 120, peakMb: 200 },
+    ...{ kernelPeakMb: 260, oomKills: 0, countedAt: '2026-01-02T03:04:50.000Z' },
+  },
 };
 
 /** A suite about which everything was measured and holds. */
@@ -28,7 +31,10 @@ export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
     timeoutMs: 60_000,
     outcome: { kind: 'passed' },
     preparedAhead: false,
-    durations: { createMs: 300, upMs: 4_000, suiteMs: 9_000, destroyMs: 800, totalMs: 14_500 },
+    durations: {
+      ...{ memoryWaitMs: 100, createMs: 300, upMs: 4_000, turnWaitMs: 200, suiteMs: 9_000, destroyMs: 800 },
+      totalMs: 14_500,
+    },
     tests: [{ name: 'answers', status: 'passed', durationMs: 120 }],
     measuresDelivery: true,
     latency: { measured: true, value: { count: 500, users: 10, p50Ms: 3, p99Ms: 20, maxMs: 31 } },
@@ -39,6 +45,7 @@ export function suiteRecord(changes: Partial<SuiteRecord> = {}): SuiteRecord {
         peakMb: 600,
         gaps: [],
         services: servicePeaks,
+        host: { totalMb: 24_000, leastAvailableMb: 9_000, oomKills: 0 },
       },
     },
     clock: { measured: true, value: { engineAheadMs: -1.4, setByMs: 0 } },

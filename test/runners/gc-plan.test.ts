@@ -83,6 +83,20 @@ describe('by lease, an orphan', () => {
   });
 });
 
+describe('when the clock was set back to before anything was made', () => {
+  const before: Moment = { ...now, atMs: Date.parse('2025-12-31T00:00:00Z') };
+
+  test('no time has run out, be it by lease or by label', () => {
+    const leases = [leaseOf('one', { standing: true })];
+    const resources = [container({ [labelKeys.stack]: 'two' })];
+    expect(plan({ leases, resources, now: before })).toEqual({ orphans: [], refused: [] });
+  });
+
+  test('what a dead runner left is collected all the same', () => {
+    expect(orphans({ leases: [leaseOf('one')], dead: true, now: before })).toEqual(['one']);
+  });
+});
+
 describe('by label, an orphan', () => {
   test('is a stack that has outlived its time, once', () => {
     expect(plan({ resources: [container({}), container({})] }).orphans).toEqual([

@@ -20,6 +20,8 @@ const project = (displayName, options = {}) => ({
 });
 
 export default {
+  /** For what hangs: a machine that is busy with something else fails no test. */
+  testTimeout: 60_000,
   /** Of `test.concurrent`: a critical suite keeps a core busy. */
   maxConcurrency: 2,
   projects: [

@@ -26,21 +26,16 @@ export async function listStacks(
   return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
 }
 
-/** Whether a stack is in the backend, also when another one's state spoils the list. */
+/** Whether a stack is in the backend. It is asked for itself first: another one's state may spoil the list. */
 export async function isThere(
   name: string,
   stacks: { names(): Promise<string[]>; labelsOf(name: string): Promise<unknown> },
 ): Promise<boolean> {
-  try {
-    return (await stacks.names()).includes(name);
-  } catch (error) {
-    return stacks.labelsOf(name).then(
-      () => true,
-      () => {
-        throw error;
-      },
-    );
-  }
+  const isReadable = await stacks.labelsOf(name).then(
+    () => true,
+    () => false,
+  );
+  return isReadable || (await stacks.names()).includes(name);
 }
 
 /** Of a backend that is a folder on this machine. */

@@ -66,8 +66,16 @@ describe('what a dead owner left', () => {
   });
 
   test('is removed by its labels when the state has no such stack', async () => {
-    const names = () => Promise.resolve(['two']);
-    expect(await takenOver({ stacks: { names } })).toEqual({ calls: ['remove box'], error: undefined });
+    const stacks = { names: () => Promise.resolve(['two']), labelsOf: fails('no stack named one') };
+    expect(await takenOver({ stacks })).toEqual({ calls: ['remove box'], error: undefined });
+  });
+
+  test('is destroyed by its state although nobody can tell whose it is', async () => {
+    const labelsOf = fails('no state of a stack');
+    expect(await takenOver({ stacks: { labelsOf } })).toEqual({
+      calls: [...byState, 'remove box'],
+      error: undefined,
+    });
   });
 
   test("is destroyed by its state although another stack's damaged state spoils the list", async () => {

@@ -5,9 +5,11 @@ import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import type { EngineEnvironment } from '../engine/setup.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
+import { lockHoldersOf } from './file-backend.js';
+import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError } from './pulumi.js';
 import type { Encryption } from './settings.js';
-import { labelsInState, type StackLabels } from './stack-state.js';
+import { extensionArguments, extensionInTags, labelsInState, type StackLabels } from './stack-state.js';
 
 export interface StackRequest {
   name: string;
@@ -30,7 +32,7 @@ export interface AdoptionRequest {
   name: string;
   /** Made for it, and keeps the log. */
   folder: string;
-  /** Whoever holds a lock on the stack is known to be dead: it is broken. */
+  /** Whoever holds a lock on the stack is taken for dead, unless he provably lives. */
   lockIsDead: boolean;
 }
 
@@ -50,14 +52,22 @@ export interface StackEngine {
 
 /** Stacks that are there before a command, or after it. */
 export interface StandingStacks {
-  /** A stack that outlives the command, made when it is missing. */
+  /** A stack that outlives the command, made when it is missing. The lock of a provably dead holder is broken. */
   open(request: StandingStackRequest): Promise<Stack>;
-  /** A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. */
+  /**
+   * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. The lock of a
+   * provably dead holder is broken.
+   * @throws StackError when somebody who lives holds a lock on it.
+   */
   adopt(request: AdoptionRequest): Promise<Stack>;
   /** Names of this project's stacks in the backend. */
   names(): Promise<string[]>;
   /** Whose a stack is, by its resources; undefined when none of them says so. */
   labelsOf(name: string): Promise<StackLabels | undefined>;
+  /** Until when a stack was prolonged, if it was: it wins over what the labels say. */
+  extensionOf(name: string): Promise<string | undefined>;
+  /** Lets a stack live until then: it is kept beside the state and goes with the stack. */
+  extend(name: string, until: string): Promise<void>;
   /** The outputs of a stack that somebody else made, in the checkout. */
   outputsOf(stackName: string): Promise<Outputs>;
 }
@@ -137,6 +147,14 @@ export function pulumiStacks(
     await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main }));
   };
 
+  const breakDeadLock = async (name: string, cwd: string, lockIsDead: boolean): Promise<void> => {
+    const { alive, dead, unknown } = await lockHoldersOf(backendOf(env), name);
+    if (alive.length > 0) {
+      throw new StackError(`stack ${name} is locked: process ${alive.join(', ')} is at work on it`);
+    }
+    if (lockIsDead || (dead > 0 && unknown === 0)) await quick(['cancel', name, '--yes'], cwd);
+  };
+
   return {
     outputsOf: (stackName) => outputs(stackName, checkout),
     async create({ name, folder, settings }) {
@@ -149,13 +167,14 @@ export function pulumiStacks(
     async open({ name, project, logFolder, config }) {
       await mkdir(logFolder, { recursive: true });
       await quick(['stack', 'select', name, '--create'], project);
+      await breakDeadLock(name, project, false);
       const pairs = Object.entries(config).flatMap(([key, value]) => ['--plaintext', `${key}=${value}`]);
       if (pairs.length > 0) await quick(['config', 'set-all', '--stack', name, ...pairs], project);
       return stackIn(name, project, logFolder);
     },
     async adopt({ name, folder, lockIsDead }) {
       await makeProject(folder, `${checkout}/`);
-      if (lockIsDead) await quick(['cancel', name, '--yes'], folder);
+      await breakDeadLock(name, folder, lockIsDead);
       return stackIn(name, folder, folder);
     },
     async names() {
@@ -164,6 +183,12 @@ export function pulumiStacks(
     },
     async labelsOf(name) {
       return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
+    },
+    async extensionOf(name) {
+      return extensionInTags(await quick(['stack', 'tag', 'ls', '--json', '--stack', name], checkout));
+    },
+    async extend(name, until) {
+      await quick(extensionArguments(name, until), checkout);
     },
   };
 }

@@ -7,8 +7,10 @@ const markName = 'REHEARSAL_RUN';
 /** For the environment of every program that a run starts, so that they are found when the runner is dead. */
 export const markOf = (runId: string): Record<string, string> => ({ [markName]: runId });
 
+export type StacksToTakeOver = Pick<StandingStacks, 'names' | 'adopt'>;
+
 export interface TakeOverContext {
-  stacks: StandingStacks;
+  stacks: StacksToTakeOver;
   engine: ContainerEngine;
   /** Takes the log of the destroy. */
   folder: string;
@@ -43,7 +45,7 @@ export async function takeOver(
 
 async function destroyByState(
   name: string,
-  stacks: StandingStacks,
+  stacks: StacksToTakeOver,
   folder: string,
   onLine: (line: string) => void,
 ): Promise<void> {

@@ -58,7 +58,7 @@ describe('leases', () => {
     const { leases, unreadable } = await readLeases(folder);
     expect(leases).toEqual([]);
     expect(unreadable).toEqual([
-      { file: expect.stringContaining('one.'), reason: expect.stringMatching(reason) },
+      { file: expect.stringContaining('one.'), stack: 'one', reason: expect.stringMatching(reason) },
     ]);
   });
 });

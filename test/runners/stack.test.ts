@@ -1,6 +1,9 @@
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
@@ -20,7 +23,12 @@ async function fixture(behaviour: string) {
   await writeFile(path.join(project, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\nmain: index.ts\n');
   const folder = path.join(project, 'runs', 'one');
   const callsFile = path.join(project, 'calls');
-  const env = { PATH: process.env['PATH'], PULUMI_FIXTURE: behaviour, PULUMI_FIXTURE_CALLS: callsFile };
+  const env = {
+    PATH: process.env['PATH'],
+    PULUMI_BACKEND_URL: pathToFileURL(path.join(project, 'state')).href,
+    PULUMI_FIXTURE: behaviour,
+    PULUMI_FIXTURE_CALLS: callsFile,
+  };
   const stacks = pulumiStacks(cli, env, project, () => Promise.resolve(path.join(project, 'program.mjs')));
   const create = (): Promise<Stack> =>
     stacks.create({ name: 'main-abc-one', folder, settings: { config: { 'rehearsal:profile': 'small' } } });
@@ -100,5 +108,77 @@ describe('a stack', () => {
     expect(String(refusal)).toContain("the outputs of stack other aren't those of an environment");
     expect(String(refusal)).toContain('endpoints');
     expect(String(refusal)).not.toContain('hush');
+  });
+});
+
+describe('a lock on a stack', () => {
+  const name = 'main-abc-one';
+
+  /** As a process of Pulumi leaves it, which is alive until the test ends it. */
+  async function locked(project: string) {
+    const program = path.join(project, 'pulumi');
+    await copyFile('/bin/sleep', program);
+    const holder = spawn(program, ['60']);
+    await once(holder, 'spawn');
+    const folder = path.join(project, 'state', '.pulumi', 'locks', 'organization', 'rehearsal', name);
+    await mkdir(folder, { recursive: true });
+    const lock = { pid: holder.pid, hostname: hostname() };
+    await writeFile(path.join(folder, 'one.json'), JSON.stringify(lock));
+    return {
+      pid: String(holder.pid),
+      end: async () => {
+        holder.kill();
+        await once(holder, 'exit');
+      },
+    };
+  }
+  const verbs = (calls: Call[]): string[] => calls.map(({ args }) => args[0] ?? '');
+
+  test('that a dead process holds keeps nobody from bringing it up or destroying it', async () => {
+    const { stacks, calls, folder, project } = await fixture('');
+    const { end } = await locked(project);
+    await end();
+    const stack = await stacks.adopt({ name, folder, lockIsDead: false });
+    await stack.destroy(control);
+    await stacks.open({ name, project, logFolder: folder, config: {} });
+    expect(verbs(await calls())).toEqual(['cancel', 'destroy', 'stack', 'cancel']);
+  });
+
+  test('that a living process holds is left to it, also by those who take him for dead', async () => {
+    const { stacks, folder, project } = await fixture('');
+    const { end, pid } = await locked(project);
+    const refusal = new StackError(`stack ${name} is locked: process ${pid} is at work on it`);
+    try {
+      for (const lockIsDead of [false, true]) {
+        await expect(stacks.adopt({ name, folder, lockIsDead })).rejects.toThrow(refusal);
+      }
+      await expect(stacks.open({ name, project, logFolder: folder, config: {} })).rejects.toThrow(refusal);
+    } finally {
+      await end();
+    }
+  });
+
+  test('of which nothing is known is broken only for those who take its holder for dead', async () => {
+    const { stacks, calls, folder } = await fixture('');
+    await stacks.adopt({ name, folder, lockIsDead: true });
+    const stack = await stacks.adopt({ name, folder, lockIsDead: false });
+    await stack.destroy(control);
+    expect(verbs(await calls())).toEqual(['cancel', 'destroy']);
+  });
+});
+
+describe('an extension', () => {
+  test('is kept with the stack, under the name of the label over which it wins', async () => {
+    const { stacks, calls } = await fixture('');
+    await stacks.extend('dev', '2026-01-01T00:00:00.000Z');
+    expect((await calls())[0]?.args.slice(0, 5)).toEqual([
+      ...['stack', 'tag', 'set', 'rehearsal.expires-at', '2026-01-01T00:00:00.000Z'],
+    ]);
+  });
+
+  test('is there only when somebody prolonged the stack', async () => {
+    const [one, other] = [await fixture('prolonged'), await fixture('')];
+    expect(await one.stacks.extensionOf('dev')).toBe('2026-01-01T00:00:00.000Z');
+    expect(await other.stacks.extensionOf('dev')).toBeUndefined();
   });
 });

@@ -81,6 +81,8 @@ export interface Stack {
   destroyCommand: string;
 }
 
+export const destroyCommandOf = (name: string): string => `npm run rehearsal -- down --stack ${name}`;
+
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
 const graceMs = 10_000;
 const quotedLines = 40;
@@ -127,7 +129,7 @@ export function pulumiStacks(
       );
     };
     return {
-      destroyCommand: `npm run rehearsal -- down --stack ${name}`,
+      destroyCommand: destroyCommandOf(name),
       async up(control) {
         await operation('up', [], control);
         return outputs(name, folder);

@@ -8,6 +8,8 @@ import { dockerEngine, type ContainerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
+import { backendOf } from './lease-book.js';
+import { removeLease } from './leases.js';
 import { isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { standingStacks, type StandingStacks } from './stack.js';
@@ -26,6 +28,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
   const environment = await setUp({ progress, images: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const stacks = standingStacks(environment, checkout);
+  const backend = backendOf({ ...process.env, ...environment.env });
   const names = await chooseStacks(choice, stacks);
   if (names.length === 0) progress.note('There is no stack of this branch.');
   const { stop } = listenForInterruption(() => {
@@ -40,6 +43,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
     };
     try {
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
+      await removeLease({ stack: name, backend });
       step.done('destroyed');
     } catch (error) {
       failed = true;

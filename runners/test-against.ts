@@ -14,7 +14,7 @@ import { explain } from './report/terminal.js';
 import { readSettings, readSettingsFile, settingsFile, type Settings } from './settings.js';
 import { standingStacks, type StandingStacks } from './stack.js';
 import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
-import { allSuites, chooseSuites } from './suites.js';
+import { allSuites, chooseSuites, type Suite } from './suites.js';
 
 interface Choices {
   stack: string;
@@ -31,10 +31,9 @@ interface Choices {
 export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
   const engine = await setUp({ progress, images: false });
   const stacks = standingStacks(engine, checkout);
-  const settings = await settingsOf(choices.stack, stacks, checkout, (line) => {
+  const known = await suitesFor(choices, stacks, checkout, (line) => {
     progress.note(line);
   });
-  const known = allSuites(parseConfig(settings.config, settings.source), checkout);
   const suites = chooseSuites(known, choices.suites, choices.categories);
   const { endpoints } = await stacks.outputsOf(choices.stack);
   const secrets = secretsOfEndpoints(endpoints);
@@ -74,17 +73,25 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   return outcomes.every(({ kind }) => kind === 'passed') ? exitCodes.go : exitCodes.noGo;
 }
 
-/** A stack that a run kept has the run's settings, and with them its suites, for as long as the run's folder is there. */
-async function settingsOf(
-  stack: string,
+/**
+ * A stack that a run kept has the suites of that run's settings, for as long as the run's folder is there; those that a
+ * run of this checkout would have can be named besides.
+ */
+async function suitesFor(
+  { stack, suites, categories }: Choices,
   stacks: StandingStacks,
   checkout: string,
   note: (line: string) => void,
-): Promise<Settings> {
+): Promise<Suite[]> {
+  const suitesOf = ({ config, source }: Settings): Suite[] =>
+    allSuites(parseConfig(config, source), checkout);
+  const common = suitesOf(await readSettings({ checkout, stack, mayBeMissing: true, note }));
   const { run = stack, suite = '' } = (await stacks.labelsOf(stack)) ?? {};
   const ofRun = path.join(checkout, runsFolder, run, suite, settingsFile(stack));
-  if (existsSync(ofRun)) return readSettingsFile(ofRun);
-  return readSettings({ checkout, stack, mayBeMissing: true, note });
+  if (!existsSync(ofRun)) return common;
+  const own = suitesOf(await readSettingsFile(ofRun));
+  if (suites.length === 0 && categories.length === 0) return own;
+  return [...own, ...common.filter(({ name }) => own.every((other) => other.name !== name))];
 }
 
 function summaryOf({ tests, latency }: SuiteRun): string {

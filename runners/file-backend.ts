@@ -27,6 +27,14 @@ export function isGone(backend: string): boolean {
   return folder !== undefined && !existsSync(folder);
 }
 
+/** Names of this project's stacks in a backend of files; undefined where the backend is another. */
+export async function stackFilesOf(backend: string): Promise<string[] | undefined> {
+  const root = folderOf(backend);
+  if (root === undefined) return undefined;
+  const files = await readdir(path.join(root, '.pulumi', 'stacks', configNamespace));
+  return files.flatMap((file) => /^(.+)\.json(\.gz)?$/.exec(file)?.[1] ?? []).sort();
+}
+
 const lockSchema = z.object({ pid: z.int().positive(), hostname: z.string() });
 
 /** What can be told of those who hold a lock on a stack. */

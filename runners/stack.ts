@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import type { EngineEnvironment } from '../engine/setup.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
-import { lockHoldersOf } from './file-backend.js';
+import { lockHoldersOf, stackFilesOf } from './file-backend.js';
 import { backendOf } from './lease-book.js';
-import { initCommand, pulumiCommand, StackError } from './pulumi.js';
+import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import type { Encryption } from './settings.js';
 import { extensionArguments, extensionInTags, labelsInState, type StackLabels } from './stack-state.js';
 
@@ -52,12 +52,12 @@ export interface StackEngine {
 
 /** Stacks that are there before a command, or after it. */
 export interface StandingStacks {
-  /** A stack that outlives the command, made when it is missing. The lock of a provably dead holder is broken. */
+  /** A stack that outlives the command, made when it is missing. Locks are as for `adopt`. */
   open(request: StandingStackRequest): Promise<Stack>;
   /**
    * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. The lock of a
    * provably dead holder is broken.
-   * @throws StackError when somebody who lives holds a lock on it.
+   * @throws StackLockedError when somebody who lives holds a lock on it.
    */
   adopt(request: AdoptionRequest): Promise<Stack>;
   /** Names of this project's stacks in the backend. */
@@ -152,7 +152,7 @@ export function pulumiStacks(
   const breakDeadLock = async (name: string, cwd: string, lockIsDead: boolean): Promise<void> => {
     const { alive, dead, unknown } = await lockHoldersOf(backendOf(env), name);
     if (alive.length > 0) {
-      throw new StackError(`stack ${name} is locked: process ${alive.join(', ')} is at work on it`);
+      throw new StackLockedError(`stack ${name} is locked: process ${alive.join(', ')} is at work on it`);
     }
     if (lockIsDead || (dead > 0 && unknown === 0)) await quick(['cancel', name, '--yes'], cwd);
   };
@@ -180,8 +180,15 @@ export function pulumiStacks(
       return stackIn(name, folder, folder);
     },
     async names() {
-      const listed = await quick(['stack', 'ls', '--json'], checkout);
-      return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
+      try {
+        const listed = await quick(['stack', 'ls', '--json'], checkout);
+        return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
+      } catch (error) {
+        // The CLI lists nothing at all when it can't read one of the states: a full disk may have cut that short.
+        const files = await stackFilesOf(backendOf(env)).catch(() => undefined);
+        if (files === undefined) throw error;
+        return files;
+      }
     },
     async labelsOf(name) {
       return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));

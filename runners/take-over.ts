@@ -1,5 +1,6 @@
 import type { ContainerEngine } from './docker.js';
 import { killProcessesOf } from './processes.js';
+import { StackLockedError } from './pulumi.js';
 import type { StandingStacks } from './stack.js';
 
 const markName = 'REHEARSAL_RUN';
@@ -33,6 +34,8 @@ export async function takeOver(
     () => undefined,
     (error: unknown) => error,
   );
+  // What somebody is at work on isn't taken from under his hands.
+  if (failure instanceof StackLockedError) throw failure;
   const scope = { runId, suite };
   await engine.remove(await engine.leftovers(scope));
   const left = await engine.leftovers(scope);

@@ -5,7 +5,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { folderOf, isGone, lockHoldersOf } from '../../runners/file-backend.js';
+import { folderOf, isGone, lockHoldersOf, stackFilesOf } from '../../runners/file-backend.js';
 
 let root: string;
 let backend: string;
@@ -34,6 +34,19 @@ describe('a backend of files', () => {
     expect(isGone('s3://no-such-bucket')).toBe(false);
     expect(isGone('')).toBe(false);
   });
+});
+
+test('the stacks in a backend of files are this project’s, without their backups', async () => {
+  const stacks = path.join(root, '.pulumi', 'stacks');
+  for (const project of ['rehearsal', 'alien']) {
+    await mkdir(path.join(stacks, project), { recursive: true });
+    for (const file of ['json', 'json.bak', 'json.attrs', 'pulumi-tags', 'json.gz']) {
+      const name = file === 'json.gz' ? 'packed' : 'one.dotted';
+      await writeFile(path.join(stacks, project, `${project}-${name}.${file}`), '');
+    }
+  }
+  expect(await stackFilesOf(backend)).toEqual(['rehearsal-one.dotted', 'rehearsal-packed']);
+  expect(await stackFilesOf('s3://bucket')).toBeUndefined();
 });
 
 describe('who holds a lock', () => {

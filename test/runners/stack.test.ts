@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
-import { StackError } from '../../runners/pulumi.js';
+import { StackError, StackLockedError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
@@ -147,7 +147,7 @@ describe('a lock on a stack', () => {
   test('that a living process holds is left to it, also by those who take him for dead', async () => {
     const { stacks, folder, project } = await fixture('');
     const { end, pid } = await locked(project);
-    const refusal = new StackError(`stack ${name} is locked: process ${pid} is at work on it`);
+    const refusal = new StackLockedError(`stack ${name} is locked: process ${pid} is at work on it`);
     try {
       for (const lockIsDead of [false, true]) {
         await expect(stacks.adopt({ name, folder, lockIsDead })).rejects.toThrow(refusal);

@@ -7,6 +7,9 @@ import { labelKeys } from '../../../components/labels.js';
 import { pulumiCommand } from '../../../runners/pulumi.js';
 import type { StackLabels } from '../../../runners/stack-state.js';
 
+/** What tells a secret in a state from any other object. */
+const [secretKey, secretMark] = ['4dabf18193072939515e22adb298388d', '1b47061264138c4ac30d75fd1eb44270'];
+
 /**
  * A stack as its state has it when everything else of it is gone: one resource with labels, and nothing that any
  * engine would have to delete.
@@ -33,7 +36,11 @@ export async function leaveState(
     const resource = {
       urn: `urn:pulumi:${stack}::${project}::${type}::left`,
       ...{ custom: false, type },
-      inputs: { labels: Object.entries(labelled(labels)).map(([label, value]) => ({ label, value })) },
+      // A real one has passwords, so that nobody reads it without the passphrase.
+      inputs: {
+        password: { [secretKey]: secretMark, plaintext: '"hush"' },
+        labels: Object.entries(labelled(labels)).map(([label, value]) => ({ label, value })),
+      },
     };
     const file = path.join(folder, 'state.json');
     await writeFile(file, JSON.stringify({ version, deployment: { ...deployment, resources: [resource] } }));

@@ -198,6 +198,7 @@ describe('a lock on a stack', () => {
       } finally {
         holder.kill();
         await once(holder, 'exit');
+        await rm(path.join(checkout, '.rehearsal', 'down', busy.stack), { recursive: true, force: true });
       }
     },
     timeoutMs,

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
+import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { checkout } from '../../engine/state.js';
@@ -103,6 +104,27 @@ describe('an environment that stays up', () => {
     timeoutMs,
   );
 });
+
+test(
+  'an environment that doesn’t come up keeps its lease and what is up, until it is brought down',
+  async () => {
+    const broken = { command: ['sh', '-c', 'exit 3'] };
+    const config = { 'rehearsal:profile': 'small', 'rehearsal:services': { llm: broken } };
+    await writeFile(path.join(checkout, `Pulumi.${stack}.yaml`), stringify({ config }));
+    const up = await rehearsal('up', '--stack', stack, '--ttl', '2h');
+    expect(up).toMatchObject({ exitCode: exitCodes.error });
+    const [lease] = await leases();
+    expect(lease).toMatchObject({ standing: true, runId: stack, suite: 'none', memoryMb: 1712 });
+    expect(up.stderr).toContain(`stays for a look, until ${lease?.expiresAt ?? ''} at most`);
+    expect(await containers()).not.toEqual([]);
+    const down = await rehearsal('down', '--stack', stack);
+    expect(down).toMatchObject({ exitCode: exitCodes.go });
+    expect(await leases()).toEqual([]);
+    expect(await containers()).toEqual([]);
+    await rm(path.join(checkout, `Pulumi.${stack}.yaml`));
+  },
+  timeoutMs,
+);
 
 test(
   'an environment that doesn’t fit beside the others waits, and leaves nothing when that is interrupted',

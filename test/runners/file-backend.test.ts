@@ -4,7 +4,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { folderOf, isGone, lockHoldersOf, stackFilesOf } from '../../runners/file-backend.js';
 
 let root: string;
@@ -12,6 +12,10 @@ let backend: string;
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'rehearsal-backend-'));
   backend = pathToFileURL(root).href;
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true });
 });
 
 describe('a backend of files', () => {

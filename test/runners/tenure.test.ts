@@ -1,7 +1,7 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readLeases, removeLease, underLease, writeLease, type Lease } from '../../runners/leases.js';
 import { isProvablyDead, thisProcess } from '../../runners/owner.js';
 import type { StackLabels } from '../../runners/stack-state.js';
@@ -16,6 +16,10 @@ const dockerHost = 'unix:///var/run/docker.sock';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'leases-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
 });
 
 interface Setup extends Partial<TenureRequest> {

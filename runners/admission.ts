@@ -21,10 +21,9 @@ export function occupantsOf(
   const leased = leases.filter(
     (lease) => lease.dockerHost === dockerHost && (standing.has(lease.stack) || !isDead(lease)),
   );
-  const all = new Map([
-    ...standing,
-    ...leased.map(({ stack, memoryMb }): [string, number] => [stack, memoryMb]),
-  ]);
+  const all = new Map(standing);
+  // A lease tells what is to come, the containers what is there: a stack that changes its size may have both.
+  for (const { stack, memoryMb } of leased) all.set(stack, Math.max(memoryMb, all.get(stack) ?? 0));
   return [...all].map(([stack, memoryMb]) => ({ stack, memoryMb }));
 }
 

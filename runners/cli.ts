@@ -110,14 +110,14 @@ withSuiteOptions(program.command('run'))
 
 program
   .command('up')
-  .description('bring up an environment that stays up, for suites later and for a look')
+  .description('bring up an environment that stays up, for suites later and for a look, or prolong one')
   .requiredOption(
     '--stack <name>',
     'its name; Pulumi.<name>.yaml has its settings, if there is one',
     parseNewStack,
   )
   .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
-  .option('--ttl <time>', 'how long it is to live, such as 4h', parseTtlMinutes)
+  .option('--ttl <time>', 'how long it is to live from now on, such as 4h', parseTtlMinutes)
   .action(async ({ ttl, ...choices }: UpChoices & { ttl?: number }) => {
     const wanted = { ...choices, ...(ttl === undefined ? {} : { ttlMinutes: ttl }) };
     process.exitCode = await bringUp(wanted, checkout, terminalProgress());

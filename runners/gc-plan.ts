@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { labelKeys } from '../components/labels.js';
 import type { Labelled } from './docker.js';
-import { stackOf, type Lease, type Leases } from './leases.js';
+import type { Lease, Leases } from './leases.js';
+import { isIsoTime, type StackLabels } from './stack-state.js';
 
 /** A stack that nobody answers for any more. */
 export interface Orphan {
@@ -9,7 +9,9 @@ export interface Orphan {
   runId: string;
   suite: string;
   reason: string;
-  /** Who answered for it; absent when only labels tell of it. */
+  /** Its time is over: whoever prolonged it may have told only its state. */
+  expired: boolean;
+  /** Who answered for it; absent when only its labels or its state tell of it. */
   lease?: Lease;
 }
 
@@ -35,61 +37,128 @@ export interface Moment {
   bootId: string;
 }
 
+/** A stack in the backend. */
+export type StackInState = { stack: string } & (
+  | { /** Undefined when none of its resources has them all. */ labels: StackLabels | undefined }
+  | { /** Why its state can't be read. */ problem: string }
+);
+
+/** What there is, by where it was found. */
+export interface Found {
+  leases: Leases;
+  /** In the Docker Engine. */
+  resources: readonly Labelled[];
+  states: readonly StackInState[];
+}
+
 /**
  * Which stacks are orphans: those whose owner is provably dead, and those that have outlived their time. A stack
  * with a living owner is none, however old its labels say it is, nor is one whose lease can't be read.
  */
-export function planGc(
+export function planGc({ leases, resources, states }: Found, owners: OwnerCheck, now: Moment): GcPlan {
+  const plan: GcPlan = { orphans: [], refused: [] };
+  byLease(leases, owners, now, plan);
+  // Who has a lease is judged by that alone, and by nothing when it can't be read.
+  const leased = new Set([...leases.leases, ...leases.unreadable].map(({ stack }) => stack));
+  const candidates: Candidates = new Map();
+  byLabel(resources, leased, candidates, plan);
+  byState(
+    states.filter(({ stack }) => !leased.has(stack)),
+    candidates,
+    plan,
+  );
+  for (const labels of candidates.values()) {
+    if (labels === undefined || Date.parse(labels.expiresAt) > now.atMs) continue;
+    const { stack, run: runId, suite, expiresAt } = labels;
+    plan.orphans.push({ stack, runId, suite, expired: true, reason: `it was to live until ${expiresAt}` });
+  }
+  return plan;
+}
+
+/** Whose each stack without a lease is; undefined when it is to be left alone. */
+type Candidates = Map<string, StackLabels | undefined>;
+
+function byLease(
   { leases, unreadable }: Leases,
-  resources: readonly Labelled[],
   { isDead, isElsewhere }: OwnerCheck,
   now: Moment,
-): GcPlan {
-  const plan: GcPlan = {
-    orphans: [],
-    refused: unreadable.map(({ file, reason }) => `lease ${file}: ${reason}`),
-  };
+  plan: GcPlan,
+): void {
+  for (const { file, stack, reason } of unreadable) {
+    // It may say that the stack was prolonged, or that its runner lives.
+    plan.refused.push(`lease ${file}: ${reason}; nothing of ${stack} is collected while it is there`);
+  }
   for (const lease of leases) {
     const { stack, runId, suite, owner, standing, expiresAt } = lease;
     const orphan = { stack, runId, suite, lease };
     if (isElsewhere(lease)) {
       plan.refused.push(`${stack}: it was made on ${owner.hostname}, which has to collect it`);
     } else if (standing && hasExpired(lease, now)) {
-      plan.orphans.push({ ...orphan, reason: `it was to live until ${expiresAt}` });
+      plan.orphans.push({ ...orphan, expired: true, reason: `it was to live until ${expiresAt}` });
     } else if (!standing && isDead(lease)) {
-      plan.orphans.push({ ...orphan, reason: `its runner (process ${String(owner.pid)}) is dead` });
+      const reason = `its runner (process ${String(owner.pid)}) is dead`;
+      plan.orphans.push({ ...orphan, expired: false, reason });
     }
   }
-  const leased = new Set(leases.map(({ stack }) => stack));
-  const unread = new Map(unreadable.map(({ file }) => [stackOf(file), file]));
-  const seen = new Set<string>();
-  for (const resource of resources) {
-    const { [labelKeys.stack]: stack, [labelKeys.run]: runId, [labelKeys.suite]: suite } = resource.labels;
-    const expiresAt = resource.labels[labelKeys.expiresAt];
-    const what = `${resource.kind} ${resource.name}`;
-    if (stack === undefined || runId === undefined || suite === undefined || expiresAt === undefined) {
-      plan.refused.push(`${what}: it has not all of this project's labels`);
+}
+
+/** All that the engine has of a stack carries the same labels, else two stacks have one name. */
+function byLabel(
+  resources: readonly Labelled[],
+  leased: ReadonlySet<string>,
+  candidates: Candidates,
+  { refused }: GcPlan,
+): void {
+  for (const { kind, name, labels } of resources) {
+    const { [labelKeys.stack]: stack, [labelKeys.run]: run, [labelKeys.suite]: suite } = labels;
+    const expiresAt = labels[labelKeys.expiresAt];
+    const what = `${kind} ${name}`;
+    if (stack === undefined || run === undefined || suite === undefined || expiresAt === undefined) {
+      refused.push(`${what}: it has not all of this project's labels`);
       continue;
     }
     if (leased.has(stack)) continue;
-    const expiresAtMs = Date.parse(expiresAt);
+    const own = { stack, run, suite, expiresAt };
+    const others = candidates.get(stack);
     if (!isIsoTime(expiresAt)) {
-      plan.refused.push(`${what}: label ${labelKeys.expiresAt} is ${JSON.stringify(expiresAt)}, no time`);
-    } else if (expiresAtMs <= now.atMs && !seen.has(stack)) {
-      seen.add(stack);
-      const file = unread.get(stack);
-      if (file !== undefined) {
-        // It may say that the stack was prolonged, or that its runner lives.
-        plan.refused.push(
-          `${stack}: its labels say until ${expiresAt}, but its lease can't be read; to have it collected, remove ${file}`,
-        );
-      } else {
-        plan.orphans.push({ stack, runId, suite, reason: `it was to live until ${expiresAt}` });
-      }
+      refused.push(`${what}: label ${labelKeys.expiresAt} is ${JSON.stringify(expiresAt)}, no time`);
+      candidates.set(stack, undefined);
+    } else if (!candidates.has(stack)) {
+      candidates.set(stack, own);
+    } else if (others !== undefined && !isSame(others, own)) {
+      refused.push(`${what}: others of ${stack} have other labels, so there are two stacks of this name`);
+      candidates.set(stack, undefined);
     }
   }
-  return plan;
 }
+
+/** Adds what only its state tells of: the engine has nothing of it any more, or is another one. */
+function byState(states: readonly StackInState[], candidates: Candidates, { refused }: GcPlan): void {
+  const leaveAlone = (stack: string, reason: string): void => {
+    refused.push(`stack ${stack}: ${reason}`);
+    candidates.set(stack, undefined);
+  };
+  for (const state of states) {
+    const { stack } = state;
+    const labelled = candidates.get(stack);
+    if ('problem' in state) {
+      refused.push(`stack ${stack}: its state can't be read: ${state.problem}`);
+    } else if (state.labels === undefined) {
+      leaveAlone(stack, 'nothing in its state says whose it is');
+    } else if (state.labels.stack !== stack) {
+      leaveAlone(stack, `its state says that it is ${JSON.stringify(state.labels.stack)}`);
+    } else if (!isIsoTime(state.labels.expiresAt)) {
+      leaveAlone(stack, `its state has the expiry ${JSON.stringify(state.labels.expiresAt)}, no time`);
+    } else if (!candidates.has(stack)) {
+      candidates.set(stack, state.labels);
+    } else if (labelled !== undefined && !isSame(labelled, state.labels)) {
+      leaveAlone(stack, 'what the engine has of it has other labels, so there are two stacks of this name');
+    }
+  }
+}
+
+const isSame = (one: StackLabels, other: StackLabels): boolean =>
+  one.run === other.run && one.suite === other.suite && one.expiresAt === other.expiresAt;
 
 /** Both clocks have to say so: the one that people read may have been set forward meanwhile. */
 function hasExpired({ madeAt, madeAtUptimeS, expiresAt, owner }: Lease, now: Moment): boolean {
@@ -98,6 +167,3 @@ function hasExpired({ madeAt, madeAtUptimeS, expiresAt, owner }: Lease, now: Mom
   const sameBoot = owner.bootId !== '' && owner.bootId === now.bootId;
   return !sameBoot || (now.uptimeS - madeAtUptimeS) * 1000 >= expiresAtMs - Date.parse(madeAt);
 }
-
-/** `Date.parse` takes a lot for a time that nobody means as one. */
-const isIsoTime = (text: string): boolean => z.iso.datetime().safeParse(text).success;

@@ -7,10 +7,12 @@ import { setUp, type EngineEnvironment } from '../engine/setup.js';
 import { dockerEngine, type ContainerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
-import { planGc, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
+import { isGone } from './file-backend.js';
+import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
+import { readStates, withoutProlonged } from './gc-states.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
-import { pulumiStacks, type StandingStacks } from './stack.js';
+import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
 import { takeOver } from './take-over.js';
 
 const owners: OwnerCheck = {
@@ -20,22 +22,25 @@ const owners: OwnerCheck = {
 const thisMoment = (): Moment => ({ atMs: Date.now(), uptimeS: uptime(), bootId: thisMachine().bootId });
 
 /**
- * Finds what others left, by lease and by label, and destroys it.
+ * Finds what others left, by lease, by label and by state, and destroys it.
  * @param dryRun only says what it would do.
  * @returns the exit code.
  */
 export async function collectGarbage(dryRun: boolean, checkout: string, progress: Progress): Promise<number> {
   const environment = await setUp({ progress, images: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
+  const context = { environment, engine, checkout, progress };
   const leases = await readLeases();
-  const { orphans, refused } = planGc(leases, await engine.everything(), owners, thisMoment());
-  for (const reason of refused) progress.note(`Left alone: ${reason}`);
+  const { states, problems } = await readStates(standingStacks(environment, checkout), leases);
+  const resources = await engine.everything();
+  const { orphans, refused } = await planFor({ leases, resources, states }, context);
+  for (const reason of [...problems, ...refused]) progress.note(`Left alone: ${reason}`);
   if (orphans.length === 0) progress.note('There is nothing to collect.');
   if (dryRun) {
     for (const { stack, reason } of orphans) progress.note(`Would destroy ${stack}: ${reason}`);
     return exitCodes.go;
   }
-  const failures = await destroyOrphans(orphans, { environment, engine, checkout, progress });
+  const failures = await destroyOrphans(orphans, context);
   return failures === 0 ? exitCodes.go : exitCodes.leak;
 }
 
@@ -48,8 +53,17 @@ interface OrphanContext {
 
 /** Finishes what runners that have died left unfinished; without a janitor it is the next run that does. */
 export async function destroyDeadRunnersStacks(context: OrphanContext): Promise<void> {
-  const { orphans } = planGc(await readLeases(), [], owners, thisMoment());
+  const { orphans } = await planFor({ leases: await readLeases(), resources: [], states: [] }, context);
   await destroyOrphans(orphans, context);
+}
+
+async function planFor(found: Found, { environment, checkout }: OrphanContext): Promise<GcPlan> {
+  const now = thisMoment();
+  return withoutProlonged(planGc(found, owners, now), now, ({ stack, lease }) =>
+    lease !== undefined && isGone(lease.backend)
+      ? Promise.resolve(undefined)
+      : stacksOf(lease, environment, checkout).extensionOf(stack),
+  );
 }
 
 /** @returns how many couldn't be destroyed. */
@@ -72,16 +86,20 @@ async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext
 
 async function destroyOne(
   orphan: Orphan,
-  { environment, engine, checkout }: OrphanContext,
+  { environment, engine, checkout, progress }: OrphanContext,
   onLine: (line: string) => void,
 ): Promise<void> {
   const { lease } = orphan;
+  const backend = lease?.backend;
+  if (backend !== undefined && isGone(backend)) {
+    progress.note(`${orphan.stack}: its state is gone with its whole backend, so its labels have to do`);
+  }
+  const stacks = stacksOf(lease, environment, checkout);
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-gc-'));
   try {
-    const stacks = stacksOf(lease, environment, checkout);
     const itsEngine = lease === undefined ? engine : dockerEngine(connectDocker(lease.dockerHost));
-    const legacy = { ...orphan, backend: lease?.backend };
-    const work = (): Promise<void> => takeOver(legacy, { stacks, engine: itsEngine, folder, onLine });
+    const work = (): Promise<void> =>
+      takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, folder, onLine });
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -91,16 +109,18 @@ async function destroyOne(
 /** The stacks of the backend that the lease names, by default of this checkout's. */
 function stacksOf(
   lease: Lease | undefined,
-  { pulumi, env }: EngineEnvironment,
+  environment: EngineEnvironment,
   checkout: string,
 ): StandingStacks {
-  const state =
-    lease === undefined
+  if (lease === undefined) return standingStacks(environment, checkout);
+  const { pulumi, env } = environment;
+  const state = {
+    ...(lease.backend === '' ? {} : { PULUMI_BACKEND_URL: lease.backend }),
+    ...(lease.passphraseFile === null
       ? {}
-      : {
-          ...(lease.backend === '' ? {} : { PULUMI_BACKEND_URL: lease.backend }),
-          ...(lease.passphraseFile === null ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: lease.passphraseFile }),
-        };
+      : // A passphrase of our own environment would win over the file.
+        { PULUMI_CONFIG_PASSPHRASE_FILE: lease.passphraseFile, PULUMI_CONFIG_PASSPHRASE: undefined }),
+  };
   return pulumiStacks(pulumi, { ...process.env, ...env, ...state }, checkout, () =>
     Promise.resolve(checkout),
   );

@@ -20,23 +20,12 @@ interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'dockerHost'> {
 }
 
 export function leaseBook({ ttlMinutes, env, ...run }: RunLease): LeaseBook {
-  const backend = env['PULUMI_BACKEND_URL'] ?? '';
+  const backend = backendOf(env);
   const taken = new Map<string, Lease>();
   return {
     async take(stack, suite) {
-      const now = Date.now();
-      const lease = {
-        ...run,
-        stack,
-        suite,
-        backend,
-        passphraseFile: env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? null,
-        owner: thisProcess(),
-        standing: false,
-        madeAt: new Date(now).toISOString(),
-        madeAtUptimeS: uptime(),
-        expiresAt: new Date(now + ttlMinutes * 60_000).toISOString(),
-      };
+      const expiresAt = new Date(Date.now() + ttlMinutes * 60_000).toISOString();
+      const lease = leaseFromNow({ ...run, stack, suite, standing: false, expiresAt }, env);
       await writeLease(lease);
       taken.set(stack, lease);
     },
@@ -50,5 +39,22 @@ export function leaseBook({ ttlMinutes, env, ...run }: RunLease): LeaseBook {
       await removeLease({ stack, backend });
       taken.delete(stack);
     },
+  };
+}
+
+/** The address of the state, as the Pulumi CLI is told it. */
+export const backendOf = (env: NodeJS.ProcessEnv): string => env['PULUMI_BACKEND_URL'] ?? '';
+
+type Terms = Pick<Lease, 'stack' | 'runId' | 'suite' | 'memoryMb' | 'dockerHost' | 'standing' | 'expiresAt'>;
+
+/** A lease that this process takes now. */
+export function leaseFromNow(terms: Terms, env: NodeJS.ProcessEnv): Lease {
+  return {
+    ...terms,
+    backend: backendOf(env),
+    passphraseFile: env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? null,
+    owner: thisProcess(),
+    madeAt: new Date().toISOString(),
+    madeAtUptimeS: uptime(),
   };
 }

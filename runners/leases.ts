@@ -45,7 +45,14 @@ const fileSchema = z.strictObject({ version: z.literal(leaseVersion), lease: lea
 export interface Leases {
   leases: Lease[];
   /** Files that are there and can't be read as leases: nothing is concluded from them. */
-  unreadable: { file: string; reason: string }[];
+  unreadable: UnreadableLease[];
+}
+
+export interface UnreadableLease {
+  file: string;
+  /** By the file's name. */
+  stack: string;
+  reason: string;
 }
 
 /** Two machines' clocks may differ by so much. */
@@ -59,9 +66,6 @@ function fileOf(folder: string, { stack, backend }: LeaseKey): string {
   const digest = createHash('sha256').update(backend).digest('hex').slice(0, 8);
   return path.join(folder, `${stack}.${digest}.json`);
 }
-
-/** Whose a lease is that can't be read, by its file's name. */
-export const stackOf = (file: string): string => path.basename(file).replace(/\.[0-9a-f]{8}\.json$/, '');
 
 /** The backend's address may hold a password: only its user reads the file. */
 export async function writeLease(lease: Lease, folder = leasesFolder()): Promise<void> {
@@ -86,7 +90,8 @@ export async function readLeases(folder = leasesFolder()): Promise<Leases> {
       // It was given back meanwhile: then there is nothing to tell.
       if (lease !== undefined) found.leases.push(lease);
     } catch (error) {
-      found.unreadable.push({ file, reason: reasonOf(error) });
+      const stack = name.replace(/\.[0-9a-f]{8}\.json$/, '');
+      found.unreadable.push({ file, stack, reason: reasonOf(error) });
     }
   }
   return found;
@@ -101,16 +106,38 @@ export async function settleLease(
   work: () => Promise<void>,
   folder = leasesFolder(),
 ): Promise<void> {
-  const file = fileOf(folder, lease);
+  await underLease(
+    lease,
+    async (found) => {
+      if (!isDeepStrictEqual(found, lease)) return;
+      await work();
+      await removeLease(lease, folder);
+    },
+    folder,
+  );
+}
+
+/**
+ * Does something about a stack while nobody else settles or prolongs it.
+ * @param work is told of the stack's lease, if it has one.
+ * @throws Error when there is a lease that can't be read, and whatever `work` throws.
+ */
+export async function underLease<T>(
+  key: LeaseKey,
+  work: (found: Lease | undefined) => Promise<T>,
+  folder = leasesFolder(),
+): Promise<T> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = fileOf(folder, key);
   const release = await lock(file, {
     ...{ realpath: false, stale: 20_000, update: 5_000 },
     retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
   });
   try {
-    const found = await readLease(file);
-    if (!isDeepStrictEqual(found, lease)) return;
-    await work();
-    await removeLease(lease, folder);
+    const found = await readLease(file).catch((cause: unknown) => {
+      throw new Error(`lease ${file}: ${reasonOf(cause)}`, { cause });
+    });
+    return await work(found);
   } finally {
     await release();
   }

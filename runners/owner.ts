@@ -44,7 +44,7 @@ export function isElsewhere(owner: Owner): boolean {
 }
 
 /** Also true of another user's process, and of one that nobody can ask about. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -78,12 +78,17 @@ function pidNamespace(): string {
   }
 }
 
+/** Of the program that a process runs, its first 15 letters; undefined where the system doesn't tell. */
+export const nameOf = (pid: number): string | undefined => statOf(pid)?.name;
+
 const startOf = (pid: number): string | undefined => statOf(pid)?.startedAt;
 
-function statOf(pid: number): { state: string; startedAt: string } | undefined {
+function statOf(pid: number): { name: string; state: string; startedAt: string } | undefined {
   const stat = textOf(`/proc/${String(pid)}/stat`);
   // The second field is the program's name in parentheses and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [nameStart, nameEnd] = [stat.indexOf('(') + 1, stat.lastIndexOf(')')];
+  const fields = stat.slice(nameEnd + 2).split(' ');
   const [state, startedAt] = [fields[0], fields[19]];
-  return state === undefined || startedAt === undefined ? undefined : { state, startedAt };
+  if (state === undefined || startedAt === undefined) return undefined;
+  return { name: stat.slice(nameStart, nameEnd), state, startedAt };
 }

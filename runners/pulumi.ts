@@ -8,6 +8,11 @@ export class StackError extends Error {
   override readonly name = 'StackError';
 }
 
+/** Somebody who provably lives is at work on the stack. */
+export class StackLockedError extends Error {
+  override readonly name = 'StackLockedError';
+}
+
 /** Runs a command that only reads or writes settings and state. @returns its stdout. @throws StackError */
 export type PulumiCommand = (args: readonly string[], cwd: string) => Promise<string>;
 

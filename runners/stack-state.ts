@@ -5,9 +5,15 @@ import { StackError } from './pulumi.js';
 
 /** Whose a stack is: what all of its labelled resources have in common. */
 export interface StackLabels {
+  stack: string;
   run: string;
   suite: string;
+  /** As it was set when the stack was made, which may be anything. */
+  expiresAt: string;
 }
+
+/** The stack's tag that says until when it was prolonged: unlike a label, it can change while containers run. */
+const extensionTag = labelKeys.expiresAt;
 
 const stateSchema = z.object({ deployment: z.object({ resources: z.array(z.unknown()).optional() }) });
 
@@ -30,9 +36,35 @@ export function labelsInState(exported: string): StackLabels | undefined {
     const { success, data } = labelledSchema.safeParse(resource);
     if (!success) continue;
     const labels = new Map(data.inputs.labels.map(({ label, value }) => [label, value]));
-    const run = labels.get(labelKeys.run);
-    const suite = labels.get(labelKeys.suite);
-    if (run !== undefined && suite !== undefined) return { run, suite };
+    const [stack, run, suite, expiresAt] = [
+      labels.get(labelKeys.stack),
+      labels.get(labelKeys.run),
+      labels.get(labelKeys.suite),
+      labels.get(labelKeys.expiresAt),
+    ];
+    if (stack !== undefined && run !== undefined && suite !== undefined && expiresAt !== undefined) {
+      return { stack, run, suite, expiresAt };
+    }
   }
   return undefined;
 }
+
+const tagsSchema = z.record(z.string(), z.string());
+
+/**
+ * @param tags what `pulumi stack tag ls --json` prints.
+ * @throws Error when there is an extension that is no time.
+ */
+export function extensionInTags(tags: string): string | undefined {
+  const until = tagsSchema.parse(JSON.parse(tags))[extensionTag];
+  if (until === undefined || isIsoTime(until)) return until;
+  throw new Error(`its tag ${extensionTag} is ${JSON.stringify(until)}, no time`);
+}
+
+/** The arguments of the CLI that prolong a stack. */
+export const extensionArguments = (name: string, until: string): string[] => [
+  ...['stack', 'tag', 'set', extensionTag, until, '--stack', name],
+];
+
+/** `Date.parse` takes a lot for a time that nobody means as one. */
+export const isIsoTime = (text: string): boolean => z.iso.datetime().safeParse(text).success;

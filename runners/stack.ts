@@ -1,13 +1,17 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
+import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
 import type { EngineEnvironment } from '../engine/setup.js';
+import { messageOf } from './errors.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
-import { initCommand, pulumiCommand, StackError } from './pulumi.js';
+import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
+import { backendOf } from './lease-book.js';
+import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import type { Encryption } from './settings.js';
-import { listStacks } from './stack-list.js';
-import { labelsInState, type StackLabels } from './stack-state.js';
+import { extensionArguments, extensionInTags, labelsInState, type StackLabels } from './stack-state.js';
 
 export interface StackRequest {
   name: string;
@@ -30,7 +34,7 @@ export interface AdoptionRequest {
   name: string;
   /** Made for it, and keeps the log. */
   folder: string;
-  /** Whoever holds a lock on the stack is known to be dead: it is broken. */
+  /** Whoever holds a lock on the stack is taken for dead, unless he provably lives. */
   lockIsDead: boolean;
 }
 
@@ -50,14 +54,22 @@ export interface StackEngine {
 
 /** Stacks that are there before a command, or after it. */
 export interface StandingStacks {
-  /** A stack that outlives the command, made when it is missing. */
+  /** A stack that outlives the command, made when it is missing. Locks are as for `adopt`. */
   open(request: StandingStackRequest): Promise<Stack>;
-  /** A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. */
+  /**
+   * A stack whose project folder may be gone, to be destroyed: its state knows all that this takes. The lock of a
+   * provably dead holder is broken.
+   * @throws StackLockedError when somebody who lives holds a lock on it.
+   */
   adopt(request: AdoptionRequest): Promise<Stack>;
   /** Names of this project's stacks in the backend. */
   names(): Promise<string[]>;
   /** Whose a stack is, by its resources; undefined when none of them says so. */
   labelsOf(name: string): Promise<StackLabels | undefined>;
+  /** Until when a stack was prolonged, if it was: it wins over what the labels say. */
+  extensionOf(name: string): Promise<string | undefined>;
+  /** Lets a stack live until then: it is kept beside the state and goes with the stack. */
+  extend(name: string, until: string): Promise<void>;
   /** The outputs of a stack that somebody else made, in the checkout. */
   outputsOf(stackName: string): Promise<Outputs>;
 }
@@ -70,6 +82,8 @@ export interface Stack {
   /** The shell command that finishes, or repeats, the destroy. */
   destroyCommand: string;
 }
+
+export const destroyCommandOf = (name: string): string => `npm run rehearsal -- down --stack ${name}`;
 
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
 const graceMs = 10_000;
@@ -117,7 +131,7 @@ export function pulumiStacks(
       );
     };
     return {
-      destroyCommand: `npm run rehearsal -- down --stack ${name}`,
+      destroyCommand: destroyCommandOf(name),
       async up(control) {
         await operation('up', [], control);
         return outputs(name, folder);
@@ -137,6 +151,14 @@ export function pulumiStacks(
     await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main }));
   };
 
+  const breakDeadLock = async (name: string, cwd: string, lockIsDead: boolean): Promise<void> => {
+    const { alive, dead, unknown } = await lockHoldersOf(backendOf(env), name);
+    if (alive.length > 0) {
+      throw new StackLockedError(`stack ${name} is locked: process ${alive.join(', ')} is at work on it`);
+    }
+    if (lockIsDead || (dead > 0 && unknown === 0)) await quick(['cancel', name, '--yes'], cwd);
+  };
+
   return {
     outputsOf: (stackName) => outputs(stackName, checkout),
     async create({ name, folder, settings }) {
@@ -149,18 +171,42 @@ export function pulumiStacks(
     async open({ name, project, logFolder, config }) {
       await mkdir(logFolder, { recursive: true });
       await quick(['stack', 'select', name, '--create'], project);
+      await breakDeadLock(name, project, false);
       const pairs = Object.entries(config).flatMap(([key, value]) => ['--plaintext', `${key}=${value}`]);
       if (pairs.length > 0) await quick(['config', 'set-all', '--stack', name, ...pairs], project);
       return stackIn(name, project, logFolder);
     },
     async adopt({ name, folder, lockIsDead }) {
       await makeProject(folder, `${checkout}/`);
-      if (lockIsDead) await quick(['cancel', name, '--yes'], folder);
+      await breakDeadLock(name, folder, lockIsDead);
       return stackIn(name, folder, folder);
     },
-    names: () => listStacks(quick, checkout, env['PULUMI_BACKEND_URL']),
+    async names() {
+      try {
+        const listed = await quick(['stack', 'ls', '--json'], checkout);
+        return stackListSchema.parse(JSON.parse(listed)).map(({ name }) => name.replace(/^.*\//, ''));
+      } catch (error) {
+        // The CLI lists nothing at all when it can't read one of the states: a full disk may have cut that short.
+        const files = await stackFilesOf(backendOf(env)).catch(() => undefined);
+        if (files === undefined) throw error;
+        return files;
+      }
+    },
     async labelsOf(name) {
-      return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
+      try {
+        return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
+      } catch (cause) {
+        const file = stateFileOf(backendOf(env), name);
+        if (file === undefined) throw cause;
+        const copy = existsSync(`${file}.bak`) ? `; the state before it is in ${file}.bak` : '';
+        throw new StackError(`${file} can't be read: ${messageOf(cause)}${copy}`, { cause });
+      }
+    },
+    async extensionOf(name) {
+      return extensionInTags(await quick(['stack', 'tag', 'ls', '--json', '--stack', name], checkout));
+    },
+    async extend(name, until) {
+      await quick(extensionArguments(name, until), checkout);
     },
   };
 }
@@ -169,6 +215,9 @@ export function pulumiStacks(
 export function standingStacks({ pulumi, env }: EngineEnvironment, checkout: string): StandingStacks {
   return pulumiStacks(pulumi, { ...process.env, ...env }, checkout, () => Promise.resolve(checkout));
 }
+
+/** A backend in the cloud puts the organisation and a slash before the name. */
+const stackListSchema = z.array(z.object({ name: z.string() }));
 
 function parseOutputs(text: string, stackName: string): Outputs {
   const found = JSON.parse(text) as object;

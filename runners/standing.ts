@@ -7,12 +7,18 @@ import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { projectFolder } from '../engine/stack-files.js';
-import { dockerEngine } from './docker.js';
+import { dockerEngine, type ContainerEngine } from './docker.js';
 import { exitCodes } from './exit-codes.js';
+import { destroyDeadRunnersStacks } from './gc.js';
 import { listenForInterruption } from './interruption.js';
+import { removeLease, underLease, writeLease, type Lease } from './leases.js';
+import { showWaiting } from './phases.js';
 import { plain } from './report/terminal.js';
+import { roomOf } from './room.js';
 import { readSettings } from './settings.js';
-import { standingStacks, type StandingStacks } from './stack.js';
+import { destroyCommandOf, standingStacks } from './stack.js';
+import { markOf } from './take-over.js';
+import { latest, tenureOf } from './tenure.js';
 
 export interface UpChoices {
   stack: string;
@@ -25,7 +31,8 @@ export const stacksFolder = path.join('.rehearsal', 'stacks');
 const upTimeoutMs = 10 * 60_000;
 
 /**
- * Brings up an environment that stays up, or brings one up to date, and says how to reach it.
+ * Brings up an environment that stays up, or brings one up to date, and says how to reach it. One that a run kept is
+ * only prolonged.
  * @returns the exit code.
  * @throws ConfigError or the set-up's error: nothing was started then. StackError: parts may be up.
  */
@@ -42,18 +49,43 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const engine = await setUp({ progress });
-  const { memoryMb } = await dockerEngine(connectDocker(engine.dockerHost)).host();
-  const problems = hostProblems(environment, memoryMb);
-  if (problems.length > 0) throw new ConfigError(problems, settings.source);
+  const setUpHere = await setUp({ progress });
+  // What is begun for the stack is found by the mark, should this process be killed.
+  const engine = { ...setUpHere, env: { ...setUpHere.env, ...markOf(name) } };
+  const { dockerHost } = engine;
+  const containers = dockerEngine(connectDocker(dockerHost));
+  const problems = hostProblems(environment, (await containers.host()).memoryMb);
 
   const stacks = standingStacks(engine, checkout);
-  if (ttlMinutes !== undefined) await refuseNewTtl(name, stacks);
+  const { stop: signal } = listenForInterruption(() => {
+    progress.note('Interrupted: ending what was begun.');
+  });
+  const { memoryMb } = environment;
+  const { lease, isThere, isOfRun } = await tenureOf(
+    {
+      ...{ stack: name, ttlMinutes: config.ttlMinutes, chosenTtlMinutes: ttlMinutes, memoryMb, dockerHost },
+      env: { ...process.env, ...engine.env },
+      obstacle: problems.length === 0 ? undefined : new ConfigError(problems, settings.source),
+    },
+    { stacks, engine: containers },
+  );
+  if (isOfRun) {
+    progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
+    return exitCodes.go;
+  }
+  await destroyDeadRunnersStacks({ environment: setUpHere, engine: containers, checkout, progress });
+  try {
+    await takeRoom({ ...lease, memoryMb }, containers, signal, progress);
+  } catch (error) {
+    if (signal.aborted) return exitCodes.interrupted;
+    throw error;
+  }
   const folder = path.join(checkout, stacksFolder);
   const project = await projectFolder(checkout, folder, name, note);
-  const stack = await stacks.open({ name, project, logFolder: path.join(folder, name), config: chosen });
-  const { stop: signal } = listenForInterruption(() => {
-    progress.note('Interrupted: Pulumi ends what it has begun.');
+  const request = { name, project, logFolder: path.join(folder, name), config: chosen };
+  const stack = await stacks.open(request).catch(async (error: unknown) => {
+    if (!isThere) await removeLease(lease);
+    throw error;
   });
   const step = progress.step(`stack ${name}`);
   try {
@@ -64,40 +96,65 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
         step.update(line);
       },
     });
-    step.done(`up until ${outputs.expiresAt}`);
-    process.stdout.write(`${describeEnvironment(name, outputs)}\n`);
+    const expiresAt = latest(outputs.expiresAt, lease.expiresAt);
+    // Parts may have been made long ago, by an `up` that failed.
+    if (expiresAt !== outputs.expiresAt) await stacks.extend(name, expiresAt);
+    await settleSize({ ...lease, memoryMb, expiresAt });
+    step.done(`up until ${expiresAt}`);
+    process.stdout.write(`${describeEnvironment(name, outputs, expiresAt)}\n`);
     return exitCodes.go;
   } catch (error) {
     step.fail(signal.aborted ? 'interrupted' : 'failed');
-    progress.note(`What is up stays for a look. Destroy it: ${stack.destroyCommand}`);
+    progress.note(
+      `What is up stays for a look, until ${lease.expiresAt} at most. Destroy it: ${stack.destroyCommand}`,
+    );
     if (signal.aborted) return exitCodes.interrupted;
     throw error;
   }
 }
 
-/** The expiry is on the containers' labels, and a container's labels can't change. */
-async function refuseNewTtl(name: string, stacks: StandingStacks): Promise<void> {
-  if (!(await stacks.names()).includes(name)) return;
-  const outputs = await stacks.outputsOf(name).catch(() => undefined);
-  if (outputs === undefined) return; // It never came up: nothing has an expiry yet.
-  throw new ConfigError(
-    [
-      `--ttl: stack ${name} is up and lives until ${outputs.expiresAt}, which was set when it was made: ` +
-        `leave the option out, or bring the stack down first (npm run rehearsal -- down --stack ${name})`,
-    ],
-    'the command line',
-  );
+/** Waits until the environment fits beside the others, and lets them see it. What it has already, it needn't wait for. */
+async function takeRoom(
+  lease: Lease,
+  engine: ContainerEngine,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<void> {
+  const { stack, memoryMb, dockerHost } = lease;
+  const take = (): Promise<void> => writeLease(lease);
+  const hasMb = (await engine.limitsByStack()).get(stack) ?? 0;
+  if (hasMb >= memoryMb) return take();
+  const waiting = showWaiting(stack, progress, {});
+  try {
+    const wait = { signal, isNeeded: () => true, onWait: waiting.tell };
+    await roomOf(engine, dockerHost).enter(stack, memoryMb, take, wait);
+  } finally {
+    waiting.end();
+  }
+}
+
+/** Unless `down` was quicker. */
+async function settleSize(lease: Lease): Promise<void> {
+  await underLease(lease, async (found) => {
+    if (found !== undefined)
+      await writeLease({ ...lease, expiresAt: latest(lease.expiresAt, found.expiresAt) });
+  });
 }
 
 /** Addresses without passwords, and what to do next. */
-function describeEnvironment(name: string, { endpoints, memoryMb, profile, expiresAt }: Outputs): string {
+function describeEnvironment(
+  name: string,
+  { endpoints, memoryMb, profile }: Outputs,
+  expiresAt: string,
+): string {
   const table = new Table({ head: ['what', 'where'], ...plain });
   table.push(...addresses(endpoints));
   return [
-    `Environment ${name}: profile ${profile}, ${String(memoryMb)} MiB of limits, meant to live until ${expiresAt}`,
+    `Environment ${name}: profile ${profile}, ${String(memoryMb)} MiB of limits, lives until ${expiresAt}`,
     table.toString(),
     `Passwords:    npm run pulumi -- stack output endpoints --show-secrets --stack ${name}`,
     `Run a suite:  npm run rehearsal -- test --stack ${name} --suite websocket-agent-events`,
+    `Prolong it:   npm run rehearsal -- up --stack ${name} --ttl 4h`,
     `Destroy it:   npm run rehearsal -- down --stack ${name}`,
   ].join('\n');
 }

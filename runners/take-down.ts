@@ -8,10 +8,11 @@ import { dockerEngine, type ContainerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { listenForInterruption } from './interruption.js';
+import { backendOf } from './lease-book.js';
+import { removeLease } from './leases.js';
 import { isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { standingStacks, type StandingStacks } from './stack.js';
-import { isThere } from './stack-list.js';
 
 /** Which stacks: one by its name, or all of a branch. */
 export type DownChoice = { stack: string } | { branch: string };
@@ -27,6 +28,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
   const environment = await setUp({ progress, images: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const stacks = standingStacks(environment, checkout);
+  const backend = backendOf({ ...process.env, ...environment.env });
   const names = await chooseStacks(choice, stacks);
   if (names.length === 0) progress.note('There is no stack of this branch.');
   const { stop } = listenForInterruption(() => {
@@ -41,6 +43,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
     };
     try {
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
+      await removeLease({ stack: name, backend });
       step.done('destroyed');
     } catch (error) {
       failed = true;
@@ -52,14 +55,14 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
 }
 
 async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise<string[]> {
+  const all = await stacks.names();
   if ('stack' in choice) {
-    if (await isThere(choice.stack, stacks)) return [choice.stack];
-    const all = await stacks.names();
+    if (all.includes(choice.stack)) return [choice.stack];
     const known = all.length === 0 ? 'there is none at all' : `there are ${all.join(', ')}`;
     throw new ConfigError([`--stack ${choice.stack}: there is no such stack; ${known}`], 'the command line');
   }
   const slug = slugOf(choice.branch);
-  return (await stacks.names()).filter((name) => name === slug || isStackOf(slug, name));
+  return all.filter((name) => name === slug || isStackOf(slug, name));
 }
 
 interface Removal {

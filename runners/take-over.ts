@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import type { ContainerEngine } from './docker.js';
+import { isGone } from './file-backend.js';
 import { killProcessesOf } from './processes.js';
+import { StackLockedError } from './pulumi.js';
 import type { StandingStacks } from './stack.js';
-import { folderOf, isThere } from './stack-list.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -10,7 +10,7 @@ const markName = 'REHEARSAL_RUN';
 export const markOf = (runId: string): Record<string, string> => ({ [markName]: runId });
 
 export interface TakeOverContext {
-  stacks: StandingStacks;
+  stacks: Pick<StandingStacks, 'names' | 'adopt'>;
   engine: ContainerEngine;
   /** Takes the log of the destroy. */
   folder: string;
@@ -38,12 +38,16 @@ export async function takeOver(
   { stacks, engine, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
-  const failure = isLost(backend)
-    ? undefined
-    : await destroyByState(stack, stacks, folder, onLine).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
+  // A state whose folder is gone comes back no more: to wait for it would be to complain for ever.
+  const failure =
+    backend !== undefined && isGone(backend)
+      ? undefined
+      : await destroyByState(stack, stacks, folder, onLine).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+  // What somebody is at work on isn't taken from under his hands.
+  if (failure instanceof StackLockedError) throw failure;
   const scope = { runId, suite };
   await engine.remove(await engine.leftovers(scope));
   const left = await engine.leftovers(scope);
@@ -54,19 +58,13 @@ export async function takeOver(
   if (failure !== undefined) throw new Error('removed by its labels; its state stays', { cause: failure });
 }
 
-/** A state whose folder is gone comes back no more: to wait for it would be to complain for ever. */
-function isLost(backend: string | undefined): boolean {
-  const folder = folderOf(backend);
-  return folder !== undefined && !existsSync(folder);
-}
-
 async function destroyByState(
   name: string,
-  stacks: StandingStacks,
+  stacks: TakeOverContext['stacks'],
   folder: string,
   onLine: (line: string) => void,
 ): Promise<void> {
-  if (!(await isThere(name, stacks))) return;
+  if (!(await stacks.names()).includes(name)) return;
   const stack = await stacks.adopt({ name, folder, lockIsDead: true });
   await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine });
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseConfig } from '../components/config.js';
@@ -10,10 +11,10 @@ import { environmentFileName, runsFolder } from './plan.js';
 import { redactFolder, secretsOfEndpoints } from './redact.js';
 import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
-import { readSettings } from './settings.js';
-import { standingStacks } from './stack.js';
+import { readSettings, readSettingsFile, settingsFile, type Settings } from './settings.js';
+import { standingStacks, type StandingStacks } from './stack.js';
 import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
-import { allSuites, chooseSuites } from './suites.js';
+import { allSuites, chooseSuites, type Suite } from './suites.js';
 
 interface Choices {
   stack: string;
@@ -28,18 +29,12 @@ interface Choices {
  * @returns the exit code.
  */
 export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
-  const settings = await readSettings({
-    checkout,
-    stack: choices.stack,
-    mayBeMissing: true,
-    note: (line) => {
-      progress.note(line);
-    },
-  });
-  const known = allSuites(parseConfig(settings.config, settings.source), checkout);
-  const suites = chooseSuites(known, choices.suites, choices.categories);
   const engine = await setUp({ progress, images: false });
   const stacks = standingStacks(engine, checkout);
+  const known = await suitesFor(choices, stacks, checkout, (line) => {
+    progress.note(line);
+  });
+  const suites = chooseSuites(known, choices.suites, choices.categories);
   const { endpoints } = await stacks.outputsOf(choices.stack);
   const secrets = secretsOfEndpoints(endpoints);
   const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
@@ -76,6 +71,27 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
   if (interruption.stop.aborted) return exitCodes.interrupted;
   if (outcomes.some(({ kind }) => kind === 'errored')) return exitCodes.harnessError;
   return outcomes.every(({ kind }) => kind === 'passed') ? exitCodes.go : exitCodes.noGo;
+}
+
+/**
+ * A stack that a run kept has the suites of that run's settings, for as long as the run's folder is there; those that a
+ * run of this checkout would have can be named besides.
+ */
+async function suitesFor(
+  { stack, suites, categories }: Choices,
+  stacks: StandingStacks,
+  checkout: string,
+  note: (line: string) => void,
+): Promise<Suite[]> {
+  const suitesOf = ({ config, source }: Settings): Suite[] =>
+    allSuites(parseConfig(config, source), checkout);
+  const common = suitesOf(await readSettings({ checkout, stack, mayBeMissing: true, note }));
+  const { run = stack, suite = '' } = (await stacks.labelsOf(stack)) ?? {};
+  const ofRun = path.join(checkout, runsFolder, run, suite, settingsFile(stack));
+  if (!existsSync(ofRun)) return common;
+  const own = suitesOf(await readSettingsFile(ofRun));
+  if (suites.length === 0 && categories.length === 0) return own;
+  return [...own, ...common.filter(({ name }) => own.every((other) => other.name !== name))];
 }
 
 function summaryOf({ tests, latency }: SuiteRun): string {

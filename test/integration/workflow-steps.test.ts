@@ -18,12 +18,15 @@ import {
   fillIn,
   pullRequest,
   push,
+  readGcWorkflow,
   readWorkflow,
   runStep,
+  scheduled,
   type Delivery,
   type StepResult,
   type Workflow,
 } from '../helpers/workflow.js';
+import { leaveState } from './support/left-behind.js';
 
 /** The workflow's scripts, each run as GitHub's runner would, in a fresh checkout whose ci stack is small. */
 const owner = `workflow-test-${String(process.pid)}`;
@@ -76,7 +79,14 @@ const step = (
   delivery: Delivery,
   onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void,
 ): Promise<StepResult> =>
-  runStep({ workflow, job, step: name, delivery, cwd, ...(onOutput === undefined ? {} : { onOutput }) });
+  runStep({
+    workflow,
+    job: workflow.jobs[job],
+    step: name,
+    delivery,
+    cwd,
+    ...(onOutput === undefined ? {} : { onOutput }),
+  });
 
 const runsFolder = (): string => path.join(cwd, '.rehearsal', 'runs');
 
@@ -183,6 +193,37 @@ describe('the destroy', () => {
     timeoutMs,
   );
 });
+
+test(
+  'the scheduled job collects what is left in the state that the branches’ jobs keep, and nothing that has time left',
+  async () => {
+    const gc = await readGcWorkflow();
+    const delivery = scheduled(repository);
+    expect(gc.env).toEqual({ PULUMI_BACKEND_URL: workflow.env['PULUMI_BACKEND_URL'] });
+    const engine = await setUp({ progress: silentProgress, images: false });
+    const env = {
+      ...process.env,
+      ...engine.env,
+      PULUMI_BACKEND_URL: fillIn(gc.env['PULUMI_BACKEND_URL'] ?? '', delivery),
+      PULUMI_CONFIG_PASSPHRASE: '',
+    };
+    const stacks = pulumiStacks(engine.pulumi, env, cwd, () => Promise.resolve(cwd));
+    const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
+    const [over, lives] = ['over', 'lives'].map((name) => `${owner}-${name}`) as [string, string];
+    const labels = { run: newRunId(Date.now()), suite };
+    await leaveState(engine.pulumi, env, { ...labels, stack: over, expiresAt: inHours(-1) });
+    await leaveState(engine.pulumi, env, { ...labels, stack: lives, expiresAt: inHours(1) });
+    const result = await runStep({
+      ...{ workflow: gc, job: gc.jobs.collect, step: 'Collect what was left', delivery, cwd },
+    });
+    // What others left on this machine is collected, too, as far as that works.
+    expect(result).toMatchObject({ exitCode: result.output.includes('✖') ? exitCodes.leak : 0 });
+    const names = await stacks.names();
+    expect(names).toContain(lives);
+    expect(names).not.toContain(over);
+  },
+  timeoutMs,
+);
 
 describe('the summary', () => {
   const show = (): Promise<StepResult> => step('rehearse', 'Show the verdict', push('main', repository));

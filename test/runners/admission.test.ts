@@ -29,6 +29,17 @@ describe('what has memory on a host', () => {
     ]);
   });
 
+  test('is what the containers have while a stack becomes smaller, and what is to come while it grows', () => {
+    const leases = { leases: [leaseOf('one')], unreadable: [] };
+    for (const [runningMb, memoryMb] of [
+      [13_696, 13_696],
+      [900, 1712],
+    ]) {
+      const standing = new Map([['one', runningMb ?? 0]]);
+      expect(occupantsOf(leases, standing, here, alive)).toEqual([{ stack: 'one', memoryMb }]);
+    }
+  });
+
   test('is not what is on another Docker Engine', () => {
     const leases = [leaseOf('one', { dockerHost: 'ssh://elsewhere' })];
     expect(occupantsOf({ leases, unreadable: [] }, none, here, alive)).toEqual([]);

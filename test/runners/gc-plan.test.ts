@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import type { Labelled } from '../../runners/docker.js';
-import { planGc, type GcPlan, type Moment } from '../../runners/gc-plan.js';
-import type { Lease } from '../../runners/leases.js';
+import { planGc, type GcPlan, type Moment, type StackInState } from '../../runners/gc-plan.js';
+import type { Lease, UnreadableLease } from '../../runners/leases.js';
+import type { StackLabels } from '../../runners/stack-state.js';
 import { leaseOf as anyLease } from './support/leases.js';
 
 const hourS = 3600;
@@ -16,10 +17,13 @@ const leaseOf = (stack: string, changes: Partial<Lease> = {}): Lease =>
 const now: Moment = { atMs: Date.parse('2026-01-01T05:00:00Z'), uptimeS: 5 * hourS, bootId: 'boot' };
 const [expired, unexpired] = ['2026-01-01T04:59:59.000Z', '2026-01-01T05:00:01.000Z'];
 
+const overSince = (time: string): string => `it was to live until ${time}`;
+
 interface Setup {
   leases?: Lease[];
-  unreadable?: { file: string; reason: string }[];
+  unreadable?: UnreadableLease[];
   resources?: Labelled[];
+  states?: StackInState[];
   dead?: boolean;
   elsewhere?: boolean;
   now?: Moment;
@@ -27,8 +31,11 @@ interface Setup {
 
 const plan = (setup: Setup): GcPlan =>
   planGc(
-    { leases: setup.leases ?? [], unreadable: setup.unreadable ?? [] },
-    setup.resources ?? [],
+    {
+      leases: { leases: setup.leases ?? [], unreadable: setup.unreadable ?? [] },
+      resources: setup.resources ?? [],
+      states: setup.states ?? [],
+    },
     { isDead: () => setup.dead ?? false, isElsewhere: () => setup.elsewhere ?? false },
     setup.now ?? now,
   );
@@ -100,7 +107,7 @@ describe('when the clock was set back to before anything was made', () => {
 describe('by label, an orphan', () => {
   test('is a stack that has outlived its time, once', () => {
     expect(plan({ resources: [container({}), container({})] }).orphans).toEqual([
-      { stack: 'one', runId: 'tabc123xyz', suite: 'chat', reason: `it was to live until ${expired}` },
+      { ...{ stack: 'one', runId: 'tabc123xyz', suite: 'chat', expired: true }, reason: overSince(expired) },
     ]);
   });
 
@@ -127,30 +134,98 @@ describe('by label, an orphan', () => {
   });
 });
 
-describe('a stack whose lease can’t be read', () => {
-  const file = '/leases/one.0123abcd.json';
-  const unreadable = [{ file, reason: 'it is of a later version' }];
+/** A stack in the state, by default one with the labels of `container`. */
+const state = (labels: Partial<StackLabels> = {}): StackInState => ({
+  stack: 'one',
+  labels: { stack: 'one', run: 'tabc123xyz', suite: 'chat', expiresAt: expired, ...labels },
+});
 
-  test('is left alone although its labels say that its time is over: it may have been prolonged', () => {
-    expect(plan({ unreadable, resources: [container({}), container({})] })).toEqual({
-      orphans: [],
-      refused: [
-        `lease ${file}: it is of a later version`,
-        `one: its labels say until ${expired}, but its lease can't be read; to have it collected, remove ${file}`,
+describe('by its state, an orphan', () => {
+  test('is a stack that has outlived its time, although the engine has nothing of it', () => {
+    expect(plan({ states: [state()] })).toEqual({
+      orphans: [
+        {
+          ...{ stack: 'one', runId: 'tabc123xyz', suite: 'chat', expired: true },
+          reason: overSince(expired),
+        },
       ],
+      refused: [],
     });
   });
 
-  test('keeps no other stack', () => {
-    const other = container({ [labelKeys.stack]: 'one-more' });
-    expect(orphans({ unreadable, resources: [other] })).toEqual(['one-more']);
+  test('is one that the engine has, too, once', () => {
+    expect(plan({ states: [state()], resources: [container({}), container({})] })).toMatchObject({
+      orphans: [{ stack: 'one' }],
+      refused: [],
+    });
+  });
+
+  test('is no stack that has time left', () => {
+    expect(plan({ states: [state({ expiresAt: unexpired })] })).toEqual({ orphans: [], refused: [] });
+  });
+
+  test('is no stack with a lease, be it one that can’t be read', () => {
+    expect(orphans({ states: [state()], leases: [leaseOf('one')] })).toEqual([]);
+    const unreadable = [{ file: '/leases/one.json', stack: 'one', reason: 'it is cut short' }];
+    expect(orphans({ states: [state()], resources: [container({})], unreadable })).toEqual([]);
+  });
+
+  test.each<[string, StackInState, RegExp]>([
+    ['has no labels', { stack: 'one', labels: undefined }, /nothing in its state says whose it is/],
+    ['has another name', state({ stack: 'two' }), /its state says that it is "two"/],
+    ['has no time', state({ expiresAt: 'soon' }), /the expiry "soon", no time/],
+  ])('is nothing that %s', (_, found, reason) => {
+    for (const resources of [[], [container({})]]) {
+      expect(plan({ states: [found], resources })).toEqual({
+        orphans: [],
+        refused: [expect.stringMatching(reason)],
+      });
+    }
+  });
+
+  test('is nothing that can’t be read, but its containers are found by their labels', () => {
+    const states: StackInState[] = [{ stack: 'one', problem: 'it is cut short' }];
+    const refused = ["stack one: its state can't be read: it is cut short"];
+    expect(plan({ states })).toEqual({ orphans: [], refused });
+    expect(plan({ states, resources: [container({})] })).toMatchObject({
+      orphans: [{ stack: 'one' }],
+      refused,
+    });
   });
 });
 
+describe('two stacks of one name', () => {
+  test.each<[string, string, string]>([
+    ['the state’s is over', expired, unexpired],
+    ['the engine’s is over', unexpired, expired],
+  ])('in state and engine are left alone when only %s', (_, inState, inEngine) => {
+    const states = [state({ expiresAt: inState })];
+    const resources = [container({ [labelKeys.expiresAt]: inEngine })];
+    expect(plan({ states, resources })).toEqual({
+      orphans: [],
+      refused: [expect.stringContaining('stack one: what the engine has of it has other labels')],
+    });
+  });
+
+  test('in the engine are left alone', () => {
+    const resources = [container({}), container({ [labelKeys.expiresAt]: unexpired }), container({})];
+    expect(plan({ resources })).toEqual({
+      orphans: [],
+      refused: ['container box: others of one have other labels, so there are two stacks of this name'],
+    });
+  });
+});
+
+test('a lease that can’t be read keeps no other stack', () => {
+  const unreadable = [{ file: '/leases/one.json', stack: 'one', reason: 'it is cut short' }];
+  const other = container({ [labelKeys.stack]: 'one-more' });
+  expect(orphans({ unreadable, resources: [container({}), other] })).toEqual(['one-more']);
+});
+
 test('what can’t be read is left alone and named', () => {
-  const unreadable = [{ file: '/leases/one.json', reason: 'it is cut short' }];
+  const unreadable = [{ file: '/leases/one.json', stack: 'one', reason: 'it is cut short' }];
   expect(plan({ unreadable })).toEqual({
     orphans: [],
-    refused: ['lease /leases/one.json: it is cut short'],
+    refused: ['lease /leases/one.json: it is cut short; nothing of one is collected while it is there'],
   });
 });

@@ -2,14 +2,7 @@ import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir, uptime } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  readLeases,
-  removeLease,
-  settleLease,
-  stackOf,
-  writeLease,
-  type Lease,
-} from '../../runners/leases.js';
+import { readLeases, removeLease, settleLease, writeLease, type Lease } from '../../runners/leases.js';
 import { thisProcess } from '../../runners/owner.js';
 import { leaseOf } from './support/leases.js';
 
@@ -52,7 +45,8 @@ describe('leases', () => {
   test('show by the names of their files whose they are, when nothing else can be read', async () => {
     await writeLease(leaseOf('one.0123abcd'), folder);
     const [name = ''] = await readdir(folder);
-    expect(stackOf(path.join(folder, name))).toBe('one.0123abcd');
+    await writeFile(path.join(folder, name), '{');
+    expect((await readLeases(folder)).unreadable).toMatchObject([{ stack: 'one.0123abcd' }]);
   });
 
   test('are for their user alone: a backend may have a password in its address', async () => {
@@ -77,7 +71,7 @@ describe('leases', () => {
     const { leases, unreadable } = await readLeases(folder);
     expect(leases).toEqual([]);
     expect(unreadable).toEqual([
-      { file: expect.stringContaining('one.'), reason: expect.stringMatching(reason) },
+      { file: expect.stringContaining('one.'), stack: 'one', reason: expect.stringMatching(reason) },
     ]);
   });
 });

@@ -205,8 +205,23 @@ describe('terminal report', () => {
       },
     });
     const text = terminalReport(runRecord([kept, left]), '/artifacts');
-    expect(text).toContain(`It stays until ${until}`);
-    expect(text).toContain('docker ps --filter label=rehearsal.stack=main-abc-chat');
+    const stack = 'main-abc-chat';
+    for (const line of [
+      `It stays until ${until}; the next run, or npm run rehearsal -- gc, destroys it after that`,
+      `docker ps --all --filter label=rehearsal.stack=${stack}`,
+      `npm run pulumi -- stack output endpoints --show-secrets --stack ${stack}`,
+      `npm run rehearsal -- test --stack ${stack} --suite chat`,
+      `npm run rehearsal -- up --stack ${stack} --ttl 4h`,
+      'Destroy it: npm run pulumi -- destroy',
+    ]) {
+      expect(text).toContain(line);
+      expect(decode(markdownSummary(runRecord([kept])))).toContain(line);
+    }
+    const atUp = { ...kept, outcome: { kind: 'errored' as const, phase: 'up' as const, message: 'no room' } };
+    const withoutOutputs = terminalReport(runRecord([atUp]), '/artifacts');
+    expect(withoutOutputs).toContain('docker ps');
+    expect(withoutOutputs).not.toContain('stack output');
+    expect(withoutOutputs).not.toContain('rehearsal -- test');
     expect(text).toContain('docker network rm net');
     expect(text).toContain('docker container rm --force box');
   });
@@ -216,6 +231,11 @@ describe('terminal report', () => {
   });
 });
 
+/** What a reader sees where the summary has entities. */
+function decode(text: string): string {
+  return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+}
+
 describe('Markdown summary', () => {
   /** What a reader sees, block by block, the HTML among it. */
   const parse = (record: RunRecord): Token[] => marked.lexer(markdownSummary(record));
@@ -223,9 +243,6 @@ describe('Markdown summary', () => {
     parse(record).filter((token): token is Tokens.Table => token.type === 'table');
   const cellsOf = ({ rows }: Tokens.Table): string[][] =>
     rows.map((row) => row.map(({ text }) => decode(text)));
-  const decode = (text: string): string =>
-    text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
-
   test('begins with the verdict and has every metric, suite and service', () => {
     const record = runRecord([suites.passed]);
     expect(parse(record)[0]).toMatchObject({

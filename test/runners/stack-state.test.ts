@@ -9,15 +9,19 @@ const labelled = (labels: Record<string, unknown>) => ({
   type: 'docker:index/container:Container',
   inputs: { labels: Object.entries(labels).map(([label, value]) => ({ label, value })) },
 });
-const own = labelled({ [labelKeys.run]: 'tabc123xyz', [labelKeys.suite]: 'chat', other: 'x' });
+const whose = { stack: 'one', run: 'tabc123xyz', suite: 'chat', expiresAt: '2026-01-01T04:00:00.000Z' };
+const own = labelled({
+  [labelKeys.stack]: whose.stack,
+  [labelKeys.run]: whose.run,
+  [labelKeys.suite]: whose.suite,
+  [labelKeys.expiresAt]: whose.expiresAt,
+  other: 'x',
+});
 
 describe('whose a stack is', () => {
   test('is said by the labels of its resources', () => {
     const root = { type: 'pulumi:pulumi:Stack' };
-    expect(labelsInState(exported(root, labelled({ other: 'x' }), own))).toEqual({
-      run: 'tabc123xyz',
-      suite: 'chat',
-    });
+    expect(labelsInState(exported(root, labelled({ other: 'x' }), own))).toEqual(whose);
   });
 
   test.each([
@@ -35,7 +39,7 @@ describe('whose a stack is', () => {
     ['nothing at all', null],
   ])('is not said by labels that are %s', (_, resource) => {
     expect(labelsInState(exported(resource))).toBeUndefined();
-    expect(labelsInState(exported(resource, own))).toEqual({ run: 'tabc123xyz', suite: 'chat' });
+    expect(labelsInState(exported(resource, own))).toEqual(whose);
   });
 
   test.each([

@@ -1,13 +1,14 @@
-import { mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
-import { StackError } from '../../runners/pulumi.js';
+import { StackError, StackLockedError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
-import { isThere } from '../../runners/stack-list.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
 const control = { timeoutMs: 60_000, onLine: () => undefined };
@@ -24,6 +25,7 @@ async function fixture(behaviour: string, more: Record<string, string> = {}) {
   const callsFile = path.join(project, 'calls');
   const env = {
     PATH: process.env['PATH'],
+    PULUMI_BACKEND_URL: pathToFileURL(path.join(project, 'state')).href,
     PULUMI_FIXTURE: behaviour,
     PULUMI_FIXTURE_CALLS: callsFile,
     ...more,
@@ -110,6 +112,78 @@ describe('a stack', () => {
   });
 });
 
+describe('a lock on a stack', () => {
+  const name = 'main-abc-one';
+
+  /** As a process of Pulumi leaves it, which is alive until the test ends it. */
+  async function locked(project: string) {
+    const program = path.join(project, 'pulumi');
+    await copyFile('/bin/sleep', program);
+    const holder = spawn(program, ['60']);
+    await once(holder, 'spawn');
+    const folder = path.join(project, 'state', '.pulumi', 'locks', 'organization', 'rehearsal', name);
+    await mkdir(folder, { recursive: true });
+    const lock = { pid: holder.pid, hostname: hostname() };
+    await writeFile(path.join(folder, 'one.json'), JSON.stringify(lock));
+    return {
+      pid: String(holder.pid),
+      end: async () => {
+        holder.kill();
+        await once(holder, 'exit');
+      },
+    };
+  }
+  const verbs = (calls: Call[]): string[] => calls.map(({ args }) => args[0] ?? '');
+
+  test('that a dead process holds keeps nobody from bringing it up or destroying it', async () => {
+    const { stacks, calls, folder, project } = await fixture('');
+    const { end } = await locked(project);
+    await end();
+    const stack = await stacks.adopt({ name, folder, lockIsDead: false });
+    await stack.destroy(control);
+    await stacks.open({ name, project, logFolder: folder, config: {} });
+    expect(verbs(await calls())).toEqual(['cancel', 'destroy', 'stack', 'cancel']);
+  });
+
+  test('that a living process holds is left to it, also by those who take him for dead', async () => {
+    const { stacks, folder, project } = await fixture('');
+    const { end, pid } = await locked(project);
+    const refusal = new StackLockedError(`stack ${name} is locked: process ${pid} is at work on it`);
+    try {
+      for (const lockIsDead of [false, true]) {
+        await expect(stacks.adopt({ name, folder, lockIsDead })).rejects.toThrow(refusal);
+      }
+      await expect(stacks.open({ name, project, logFolder: folder, config: {} })).rejects.toThrow(refusal);
+    } finally {
+      await end();
+    }
+  });
+
+  test('of which nothing is known is broken only for those who take its holder for dead', async () => {
+    const { stacks, calls, folder } = await fixture('');
+    await stacks.adopt({ name, folder, lockIsDead: true });
+    const stack = await stacks.adopt({ name, folder, lockIsDead: false });
+    await stack.destroy(control);
+    expect(verbs(await calls())).toEqual(['cancel', 'destroy']);
+  });
+});
+
+describe('an extension', () => {
+  test('is kept with the stack, under the name of the label over which it wins', async () => {
+    const { stacks, calls } = await fixture('');
+    await stacks.extend('dev', '2026-01-01T00:00:00.000Z');
+    expect((await calls())[0]?.args.slice(0, 5)).toEqual([
+      ...['stack', 'tag', 'set', 'rehearsal.expires-at', '2026-01-01T00:00:00.000Z'],
+    ]);
+  });
+
+  test('is there only when somebody prolonged the stack', async () => {
+    const [one, other] = [await fixture('prolonged'), await fixture('')];
+    expect(await one.stacks.extensionOf('dev')).toBe('2026-01-01T00:00:00.000Z');
+    expect(await other.stacks.extensionOf('dev')).toBeUndefined();
+  });
+});
+
 describe('a damaged state among others', () => {
   /** A backend with the stacks `one`, which is damaged, and `two`. */
   async function damaged() {
@@ -123,18 +197,18 @@ describe('a damaged state among others', () => {
     return { stacks, file: path.join(states, 'one.json') };
   }
 
-  test('spoils the list: the error names it, and where the state before it is', async () => {
+  test('is named by its file, with where the state before it is', async () => {
     const { stacks, file } = await damaged();
-    await expect(stacks.names()).rejects.toThrow(
-      `the stacks can't be listed because of ${file}: pulumi stack export failed: ` +
-        `error: unexpected end of JSON input (the state before it is in ${file}.bak)`,
+    await expect(stacks.labelsOf('one')).rejects.toThrow(
+      `${file} can't be read: pulumi stack export failed: error: unexpected end of JSON input; ` +
+        `the state before it is in ${file}.bak`,
     );
   });
 
-  test('does not hide the others', async () => {
+  test('hides no other one, nor itself', async () => {
     const { stacks } = await damaged();
-    expect(await isThere('two', stacks)).toBe(true);
-    await expect(isThere('one', stacks)).rejects.toThrow("the stacks can't be listed because of");
+    expect(await stacks.names()).toEqual(['one', 'two']);
+    expect(await stacks.labelsOf('two')).toBeUndefined();
   });
 
   test('is in Pulumi’s own words where the backend is no folder', async () => {

@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { ContainerEngine } from '../../runners/docker.js';
 import { messageOf } from '../../runners/errors.js';
-import type { StandingStacks } from '../../runners/stack.js';
-import { takeOver } from '../../runners/take-over.js';
+import { StackLockedError } from '../../runners/pulumi.js';
+import { takeOver, type TakeOverContext } from '../../runners/take-over.js';
 import { fakeEngine, type Calls } from './support/fakes.js';
 import { fails } from './support/run-with.js';
 
@@ -15,7 +15,7 @@ const container = { kind: 'container', name: 'box' } as const;
 
 interface Setup {
   backend?: string;
-  stacks?: Partial<StandingStacks>;
+  stacks?: Partial<TakeOverContext['stacks']>;
   engine?: Partial<ContainerEngine>;
 }
 
@@ -24,11 +24,8 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
   const calls: Calls = [];
   const left = [container];
   const unused = fails('unused');
-  const stacks: StandingStacks = {
-    open: unused,
-    outputsOf: unused,
+  const stacks: TakeOverContext['stacks'] = {
     names: () => Promise.resolve(['one', 'two']),
-    labelsOf: () => Promise.resolve(undefined),
     adopt({ name, lockIsDead }) {
       calls.push(`adopt ${name}${lockIsDead ? ', breaking its lock' : ''}`);
       return Promise.resolve({
@@ -66,36 +63,27 @@ describe('what a dead owner left', () => {
   });
 
   test('is removed by its labels when the state has no such stack', async () => {
-    const stacks = { names: () => Promise.resolve(['two']), labelsOf: fails('no stack named one') };
+    const stacks = { names: () => Promise.resolve(['two']) };
     expect(await takenOver({ stacks })).toEqual({ calls: ['remove box'], error: undefined });
   });
 
-  test('is destroyed by its state although nobody can tell whose it is', async () => {
-    const labelsOf = fails('no state of a stack');
-    expect(await takenOver({ stacks: { labelsOf } })).toEqual({
-      calls: [...byState, 'remove box'],
-      error: undefined,
-    });
-  });
-
-  test("is destroyed by its state although another stack's damaged state spoils the list", async () => {
-    const names = fails('the stacks can’t be listed because of two.json');
-    expect(await takenOver({ stacks: { names } })).toEqual({
-      calls: [...byState, 'remove box'],
-      error: undefined,
-    });
-  });
-
-  test('is removed by its labels, with the reason why the state stays, when its own state is damaged', async () => {
-    const names = fails('the stacks can’t be listed because of one.json');
-    const { calls, error } = await takenOver({ stacks: { names, labelsOf: fails('damaged') } });
+  test('is removed by its labels, with the reason why the state stays, when its state is damaged', async () => {
+    const adopt = () =>
+      Promise.resolve({ destroyCommand: '', up: fails('unused'), destroy: fails('one.json can’t be read') });
+    const { calls, error } = await takenOver({ stacks: { adopt } });
     expect(calls).toEqual(['remove box']);
-    expect(error).toBe(
-      'removed by its labels; its state stays: the stacks can’t be listed because of one.json',
-    );
+    expect(error).toBe('removed by its labels; its state stays: one.json can’t be read');
   });
 
-  const unlisted = { names: fails('no such directory'), labelsOf: fails('no such directory') };
+  test('is left to somebody who is at work on it', async () => {
+    const adopt = () => Promise.reject(new StackLockedError('process 7 is at work on it'));
+    expect(await takenOver({ stacks: { adopt } })).toEqual({
+      calls: [],
+      error: 'process 7 is at work on it',
+    });
+  });
+
+  const unlisted = { names: fails('no such directory') };
 
   test('is removed by its labels when the folder with its state is gone', async () => {
     const backend = pathToFileURL(path.join(folder, 'gone')).href;
@@ -106,7 +94,6 @@ describe('what a dead owner left', () => {
   test.each([
     ['in a folder that is there', pathToFileURL(folder).href],
     ['elsewhere', 's3://bucket'],
-    ['in a folder of the home', 'file://~/state'],
     ['where the settings of Pulumi say', ''],
   ])('keeps its lease when its state can’t be had although it is %s', async (_, backend) => {
     const { calls, error } = await takenOver({ backend, stacks: unlisted });

@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { configNamespace } from '../components/config.js';
+import { parseJson } from './json.js';
+import { isAlive, nameOf } from './owner.js';
+
+/**
+ * The folder of a backend of files, which can be looked into; undefined for any other backend, and where the folder
+ * depends on the one that Pulumi is started in.
+ * @param backend as `PULUMI_BACKEND_URL` has it.
+ */
+export function folderOf(backend: string): string | undefined {
+  const [, written] = /^file:\/\/([^?]*)/.exec(backend) ?? [];
+  if (written === undefined) return undefined;
+  const place = decodeURIComponent(written);
+  // Pulumi takes the home of the user, whatever HOME says.
+  if (place.startsWith('~/')) return path.join(userInfo().homedir, place.slice(2));
+  return path.isAbsolute(place) ? place : undefined;
+}
+
+/** Whether a backend has certainly gone, and every state in it. */
+export function isGone(backend: string): boolean {
+  const folder = folderOf(backend);
+  return folder !== undefined && !existsSync(folder);
+}
+
+/** Names of this project's stacks in a backend of files; undefined where the backend is another. */
+export async function stackFilesOf(backend: string): Promise<string[] | undefined> {
+  const root = folderOf(backend);
+  if (root === undefined) return undefined;
+  const files = await readdir(path.join(root, '.pulumi', 'stacks', configNamespace));
+  return files.flatMap((file) => /^(.+)\.json(\.gz)?$/.exec(file)?.[1] ?? []).sort();
+}
+
+/** The file of a stack's state, if it is there to be looked at. */
+export function stateFileOf(backend: string, stack: string): string | undefined {
+  const root = folderOf(backend);
+  if (root === undefined) return undefined;
+  const file = path.join(root, '.pulumi', 'stacks', configNamespace, `${stack}.json`);
+  return existsSync(file) ? file : undefined;
+}
+
+const lockSchema = z.object({ pid: z.int().positive(), hostname: z.string() });
+
+/** What can be told of those who hold a lock on a stack. */
+export interface LockHolders {
+  /** Numbers of this machine's processes that live, and are Pulumi's. */
+  alive: number[];
+  /** How many are of this machine and have certainly ended. */
+  dead: number;
+  /** How many nothing can be told of: those of other machines, and numbers that another program may have by now. */
+  unknown: number;
+}
+
+/** Where the backend isn't one of files, there is nothing to be told: nobody at all. */
+export async function lockHoldersOf(backend: string, stack: string): Promise<LockHolders> {
+  const holders: LockHolders = { alive: [], dead: 0, unknown: 0 };
+  const root = folderOf(backend);
+  if (root === undefined) return holders;
+  const folder = path.join(root, '.pulumi', 'locks', 'organization', configNamespace, stack);
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((each) => each.endsWith('.json'))) {
+    // One that is given back meanwhile keeps nobody out.
+    const text = await readFile(path.join(folder, name), 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const lock = lockSchema.safeParse(parseJson(text));
+    if (!lock.success || lock.data.hostname !== hostname()) holders.unknown += 1;
+    else if (!isAlive(lock.data.pid)) holders.dead += 1;
+    else if (nameOf(lock.data.pid)?.startsWith('pulumi') === true) holders.alive.push(lock.data.pid);
+    else holders.unknown += 1;
+  }
+  return holders;
+}

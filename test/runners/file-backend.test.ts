@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { folderOf, isGone, lockHoldersOf, stackFilesOf } from '../../runners/file-backend.js';
+
+let root: string;
+let backend: string;
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'rehearsal-backend-'));
+  backend = pathToFileURL(root).href;
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+describe('a backend of files', () => {
+  test.each([
+    ['file:///var/lib/state', '/var/lib/state'],
+    ['file:///var/lib/state?create_dir=true', '/var/lib/state'],
+    ['file:///with%20a%20blank', '/with a blank'],
+    ['file://~/state', path.join(userInfo().homedir, 'state')],
+    ['file://./state', undefined],
+    ['s3://bucket', undefined],
+    ['', undefined],
+  ])('%j is the folder %j', (address, folder) => {
+    expect(folderOf(address)).toBe(folder);
+  });
+
+  test('is gone when its folder is; of any other backend nothing is known', async () => {
+    expect(isGone(backend)).toBe(false);
+    await rm(root, { recursive: true });
+    expect(isGone(backend)).toBe(true);
+    expect(isGone('s3://no-such-bucket')).toBe(false);
+    expect(isGone('')).toBe(false);
+  });
+});
+
+test('the stacks in a backend of files are this project’s, without their backups', async () => {
+  const stacks = path.join(root, '.pulumi', 'stacks');
+  for (const project of ['rehearsal', 'alien']) {
+    await mkdir(path.join(stacks, project), { recursive: true });
+    for (const file of ['json', 'json.bak', 'json.attrs', 'pulumi-tags', 'json.gz']) {
+      const name = file === 'json.gz' ? 'packed' : 'one.dotted';
+      await writeFile(path.join(stacks, project, `${project}-${name}.${file}`), '');
+    }
+  }
+  expect(await stackFilesOf(backend)).toEqual(['rehearsal-one.dotted', 'rehearsal-packed']);
+  expect(await stackFilesOf('s3://bucket')).toBeUndefined();
+});
+
+describe('who holds a lock', () => {
+  /** As Pulumi writes it. */
+  async function leaveLock(content: object | string): Promise<void> {
+    const folder = path.join(root, '.pulumi', 'locks', 'organization', 'rehearsal', 'dev');
+    await mkdir(folder, { recursive: true });
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    await writeFile(path.join(folder, `${crypto.randomUUID()}.json`), text);
+  }
+  const lockOf = (pid: number, host = hostname()): object => ({
+    ...{ pid, username: 'somebody', hostname: host, timestamp: '2026-01-01T00:00:00.123456789Z' },
+  });
+  const nobody = { alive: [], dead: 0, unknown: 0 };
+  async function endedPid(): Promise<number> {
+    const child = spawn(process.execPath, ['--eval', '']);
+    await once(child, 'exit');
+    return child.pid ?? 0;
+  }
+
+  test('is nobody where there is none, or none to be seen', async () => {
+    expect(await lockHoldersOf(backend, 'dev')).toEqual(nobody);
+    expect(await lockHoldersOf('s3://bucket', 'dev')).toEqual(nobody);
+  });
+
+  test('is dead when no process has the number', async () => {
+    await leaveLock(lockOf(await endedPid()));
+    expect(await lockHoldersOf(backend, 'dev')).toEqual({ ...nobody, dead: 1 });
+    expect(await lockHoldersOf(backend, 'other')).toEqual(nobody);
+  });
+
+  test('is alive when a process of Pulumi has the number', async () => {
+    const program = path.join(root, 'pulumi');
+    await copyFile('/bin/sleep', program);
+    const child = spawn(program, ['60']);
+    await once(child, 'spawn');
+    try {
+      await leaveLock(lockOf(child.pid ?? 0));
+      expect(await lockHoldersOf(backend, 'dev')).toEqual({ ...nobody, alive: [child.pid] });
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
+  });
+
+  test('is not known when another program has the number, on another machine, or when it is cut short', async () => {
+    await leaveLock(lockOf(process.pid));
+    await leaveLock(lockOf(await endedPid(), 'elsewhere'));
+    await leaveLock('{"pid": 1');
+    expect(await lockHoldersOf(backend, 'dev')).toEqual({ ...nobody, unknown: 3 });
+  });
+});

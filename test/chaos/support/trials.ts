@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
-import type { Progress } from '../../../engine/progress.js';
 import { messageOf } from '../../../runners/errors.js';
-import type { ChaosResult } from '../part.js';
+import type { ChaosContext, ChaosResult } from '../part.js';
 import { newWard, type Ward } from './ward.js';
 
 /** One run that is harmed. */
@@ -19,10 +18,9 @@ export interface Trial {
  */
 export async function inTurns(
   trialsFor: (wholeMs: number) => Trial[],
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: ChaosContext,
 ): Promise<ChaosResult> {
-  const ward = await newWard();
+  const ward = await newWard({ signal });
   const rows: string[][] = [];
   let failed = 0;
   const tryOne = async ({ title, attempt }: Trial): Promise<void> => {
@@ -51,7 +49,7 @@ export async function inTurns(
 const unharmed: Trial = {
   title: 'nothing',
   async attempt(ward) {
-    const run = ward.start();
+    const run = await ward.start();
     await run.ended;
     const [last] = (await ward.records()).slice(-1);
     if (last?.record.suites[0]?.destruction.kind !== 'destroyed') {

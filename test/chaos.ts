@@ -10,12 +10,13 @@ import { exitCodes } from '../runners/exit-codes.js';
 import { listenForInterruption } from '../runners/interruption.js';
 import { table } from '../runners/report/terminal.js';
 import { cancels } from './chaos/cancels.js';
+import { isolation } from './chaos/isolation.js';
 import { kills } from './chaos/kills.js';
 import { ooms } from './chaos/ooms.js';
 import type { ChaosPart } from './chaos/part.js';
 import { seededRandom } from './chaos/support/random.js';
 
-const parts: readonly ChaosPart[] = [kills, cancels, ooms];
+const parts: readonly ChaosPart[] = [kills, cancels, ooms, isolation];
 
 const wholeFrom =
   (least: number) =>

@@ -12,11 +12,12 @@ import { table } from '../runners/report/terminal.js';
 import { cancels } from './chaos/cancels.js';
 import { isolation } from './chaos/isolation.js';
 import { kills } from './chaos/kills.js';
+import { memory } from './chaos/memory.js';
 import { ooms } from './chaos/ooms.js';
 import type { ChaosPart } from './chaos/part.js';
 import { seededRandom } from './chaos/support/random.js';
 
-const parts: readonly ChaosPart[] = [kills, cancels, ooms, isolation];
+const parts: readonly ChaosPart[] = [kills, cancels, ooms, isolation, memory];
 
 const wholeFrom =
   (least: number) =>

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { parseConfig } from '../../components/config.js';
 import { checkout } from '../../engine/state.js';
 import { messageOf } from '../../runners/errors.js';
+import { verdictLine } from '../../runners/report/content.js';
 import type { RunRecord, SuiteRecord } from '../../runners/report/record.js';
 import { allSuites, type Suite } from '../../runners/suites.js';
 import type { ChaosContext, ChaosPart, ChaosResult } from './part.js';
@@ -75,8 +76,9 @@ const isolated = ({ name, timeoutMs }: Suite): object => ({
   timeoutSeconds: timeoutMs / 1000,
 });
 
-function findingOf({ name, tests, outcome }: SuiteRecord, { runId, verdict }: RunRecord): Finding {
-  const row = [name, runId, verdict.decision, outcome.kind];
+function findingOf({ name, tests, outcome }: SuiteRecord, record: RunRecord): Finding {
+  const { runId } = record;
+  const row = [name, runId, verdictLine(record), outcome.kind];
   const looked = tests.find((test) => test.name === isolationTest);
   if (looked?.status === 'passed') return { row: [...row, 'none'] };
   const problem = `${runId}, ${name}: ${looked?.failure ?? `nobody looked, the suite ${JSON.stringify(outcome)}`}`;

@@ -107,7 +107,7 @@ function rowOf({ harm, name, service }: Trial, finding: Finding): string[] {
     whole(finding.limitMb),
     whole(finding.peakMb),
     harm.ends ? whole(finding.endedAfterMs) : 'survived',
-    finding.problems.length === 0 ? 'as it is' : 'failed',
+    finding.problems.length === 0 ? 'named right' : 'failed',
   ];
 }
 

@@ -3,6 +3,7 @@ import type { ContainerEngine } from './docker.js';
 import { killProcessesOf } from './processes.js';
 import type { StandingStacks } from './stack.js';
 import { folderOf, isThere } from './stack-list.js';
+import { restoreState } from './state-backup.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -38,6 +39,7 @@ export async function takeOver(
   { stacks, engine, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
+  await restoreState(backend, stack);
   const failure = isLost(backend)
     ? undefined
     : await destroyByState(stack, stacks, folder, onLine).then(

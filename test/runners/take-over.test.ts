@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -93,6 +93,24 @@ describe('what a dead owner left', () => {
     expect(error).toBe(
       'removed by its labels; its state stays: the stacks can’t be listed because of one.json',
     );
+  });
+
+  test('is destroyed by the state before the last change when a full disk has emptied the state', async () => {
+    const states = path.join(folder, '.pulumi', 'stacks', 'rehearsal');
+    mkdirSync(states, { recursive: true });
+    const state = path.join(states, 'one.json');
+    writeFileSync(state, '');
+    writeFileSync(`${state}.bak`, '{"version": 3}');
+    const read = (): Promise<undefined> => {
+      JSON.parse(readFileSync(state, 'utf8'));
+      return Promise.resolve(undefined);
+    };
+    const names = fails('the stacks can’t be listed because of one.json');
+    const backend = pathToFileURL(folder).href;
+    expect(await takenOver({ backend, stacks: { names, labelsOf: read } })).toEqual({
+      calls: [...byState, 'remove box'],
+      error: undefined,
+    });
   });
 
   const unlisted = { names: fails('no such directory'), labelsOf: fails('no such directory') };

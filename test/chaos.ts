@@ -10,14 +10,16 @@ import { exitCodes } from '../runners/exit-codes.js';
 import { listenForInterruption } from '../runners/interruption.js';
 import { table } from '../runners/report/terminal.js';
 import { cancels } from './chaos/cancels.js';
+import { disks } from './chaos/disks.js';
 import { isolation } from './chaos/isolation.js';
 import { kills } from './chaos/kills.js';
 import { memory } from './chaos/memory.js';
 import { ooms } from './chaos/ooms.js';
 import type { ChaosPart } from './chaos/part.js';
+import { restarts } from './chaos/restarts.js';
 import { seededRandom } from './chaos/support/random.js';
 
-const parts: readonly ChaosPart[] = [kills, cancels, ooms, isolation, memory];
+const parts: readonly ChaosPart[] = [kills, cancels, restarts, disks, ooms, isolation, memory];
 
 const wholeFrom =
   (least: number) =>

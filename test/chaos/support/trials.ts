@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { messageOf } from '../../../runners/errors.js';
 import type { ChaosContext, ChaosResult } from '../part.js';
-import { newWard, type Ward } from './ward.js';
+import { newWard, type Ward, type WardOptions } from './ward.js';
 
 /** One run that is harmed. */
 export interface Trial {
@@ -15,12 +15,14 @@ export interface Trial {
  * Tries one after the other in one state, so that each run is the next one after what was done to the last; the last
  * one is a run that nobody harms.
  * @param trialsFor gets how long such a run takes, ms.
+ * @param place of the ward, where it isn't an ordinary one.
  */
 export async function inTurns(
   trialsFor: (wholeMs: number) => Trial[],
   { progress, signal }: ChaosContext,
+  place: Omit<WardOptions, 'signal'> = {},
 ): Promise<ChaosResult> {
-  const ward = await newWard({ signal });
+  const ward = await newWard({ ...place, signal });
   const rows: string[][] = [];
   let failed = 0;
   const tryOne = async ({ title, attempt }: Trial): Promise<void> => {
@@ -46,7 +48,7 @@ export async function inTurns(
   return { rows: { head, rows }, passed: rows.length - failed, failed };
 }
 
-const unharmed: Trial = {
+export const unharmed: Trial = {
   title: 'nothing',
   async attempt(ward) {
     const run = await ward.start();

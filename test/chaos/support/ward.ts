@@ -48,15 +48,18 @@ export async function newWard({
   let started = 0;
   const mark = `RUNNER_TRACKING_ID=${id}`;
 
-  /** What there is of the ward's runs, in words. */
+  /** What the engine has of the ward's runs, in words. */
+  const resources = async (): Promise<string[]> =>
+    (await engine.everything())
+      .filter(({ labels }) => labels[labelKeys.branch] === branch)
+      .map(({ kind, name }) => `${kind} ${name}`);
+
+  /** All that there is of them. */
   const remains = async (): Promise<string[]> => {
-    const resources = await engine.everything();
     const { leases } = await readLeases();
     const stacks = await readdir(path.join(state, '.pulumi', 'stacks', 'rehearsal')).catch(() => []);
     return [
-      ...resources
-        .filter(({ labels }) => labels[labelKeys.branch] === branch)
-        .map(({ kind, name }) => `${kind} ${name}`),
+      ...(await resources()),
       ...leases.filter((lease) => lease.backend === backend).map(({ stack }) => `lease of ${stack}`),
       ...stacks.filter((name) => name.endsWith('.json')).map((name) => `state ${name}`),
       ...processesOf({ mark }).map(({ name, pid }) => `process ${name} (${String(pid)})`),
@@ -123,11 +126,16 @@ export async function newWard({
           waitUntil(() => Promise.resolve(hasEnded), Boolean, { ...options, deadlineMs }).catch(() => false),
       };
     },
-    /** @returns how long it took. @throws DeadlineExceededError that says what is left. */
-    async untilNothingIsLeft(): Promise<number> {
+    /**
+     * @param but the state and the leases, where nobody can write.
+     * @returns how long it took.
+     * @throws Error that says what is left.
+     */
+    async untilNothingIsLeft(but?: 'state'): Promise<number> {
       const startedMs = performance.now();
       let left: string[] = [];
-      const look = async (): Promise<number> => (left = await remains()).length;
+      const found = but === undefined ? remains : resources;
+      const look = async (): Promise<number> => (left = await found()).length;
       const options = { what: 'the end of what was left', deadlineMs: goneDeadlineMs, intervalMs };
       await waitUntil(look, (count) => count === 0, options).catch((cause: unknown) => {
         throw new Error(`after ${String(goneDeadlineMs / 1000)} s there is left: ${left.join(', ')}`, {

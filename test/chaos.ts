@@ -15,7 +15,7 @@ import { isolation } from './chaos/isolation.js';
 import { kills } from './chaos/kills.js';
 import { memory } from './chaos/memory.js';
 import { ooms } from './chaos/ooms.js';
-import type { ChaosPart } from './chaos/part.js';
+import type { ChaosPart, ChaosResult } from './chaos/part.js';
 import { restarts } from './chaos/restarts.js';
 import { seededRandom } from './chaos/support/random.js';
 
@@ -28,6 +28,13 @@ const wholeFrom =
     if (Number.isInteger(number) && number >= least) return number;
     throw new InvalidArgumentError(`allowed is a whole number from ${String(least)}`);
   };
+
+/** A part for which something is missing. The others are tried all the same. */
+const notTried = (reason: string): ChaosResult => ({
+  rows: { head: ['not tried'], rows: [[reason]] },
+  passed: 0,
+  failed: 1,
+});
 
 /** @returns the exit code. */
 async function chaos(count: number, chosen: readonly ChaosPart[], seed: number): Promise<number> {
@@ -42,7 +49,9 @@ async function chaos(count: number, chosen: readonly ChaosPart[], seed: number):
   for (const part of chosen) {
     if (stop.aborted) break;
     progress.note(`${part.name}: ${part.describe(count)}`);
-    const { rows, passed, failed } = await part.run(count, { progress, signal: stop, random });
+    const { rows, passed, failed } = await part
+      .run(count, { progress, signal: stop, random })
+      .catch((error: unknown) => notTried(messageOf(error)));
     process.stdout.write(
       `${table(rows)}\n${part.name}: ${String(passed)} passed, ${String(failed)} failed\n\n`,
     );

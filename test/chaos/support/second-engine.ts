@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { runningDaemon, stopDaemon, type DaemonPlace } from '../../../engine/daemon.js';
+import { isRoot } from '../../../engine/machine.js';
 import { checkout } from '../../../engine/state.js';
 import { waitUntil } from '../../../engine/wait.js';
 
@@ -25,9 +26,11 @@ const wait = { deadlineMs: 30_000, intervalMs: 20 };
 
 /**
  * Makes the engine, without any image, in a network namespace of its own: in the machine's, a second daemon would
- * take the first one's bridge away. Only root can do so.
+ * take the first one's bridge away.
+ * @throws Error for anybody but root.
  */
 export async function newEngine(): Promise<SecondEngine> {
+  if (!isRoot()) throw new Error('only root can start a second Docker daemon');
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-engine-'));
   const inFolder = (name: string): string => path.join(folder, name);
   const place: DaemonPlace = {

@@ -2,6 +2,7 @@ import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
+import { isRoot } from '../../../engine/machine.js';
 
 /** A disk of its own that a test can fill: nobody else has anything on it. */
 export interface SmallDisk {
@@ -17,8 +18,9 @@ const intervalMs = 20;
 /** Big steps first, small ones for the rest. */
 const steps = [1024 * 1024, 4096].map((bytes) => Buffer.alloc(bytes, 'x'));
 
-/** Only root can make it. */
+/** @throws Error for anybody but root. */
 export async function newDisk(): Promise<SmallDisk> {
+  if (!isRoot()) throw new Error('only root can make a disk of its own');
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-disk-'));
   await execa('mount', ['-t', 'tmpfs', '-o', `size=${String(sizeMb)}m`, 'tmpfs', folder]);
   const filler = path.join(folder, 'filler');

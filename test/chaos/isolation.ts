@@ -26,12 +26,13 @@ async function tryAll(count: number, { progress, signal, random }: ChaosContext)
   const ward = await newWard({ signal });
   const rows: string[][] = [];
   let failed = 0;
-  for (let pair = 0; pair < count && !signal.aborted; pair += 1) {
+  for (let pair = 0; pair < count; pair += 1) {
     const step = progress.step(`pair ${String(pair + 1)} of ${String(count)}`);
     const orders = Array.from({ length: atOnce }, () => shuffled(critical, random));
     const findings = await runAtOnce(orders, ward).catch((error: unknown): Finding[] => [
       { row: [`pair ${String(pair + 1)}`, '-', '-', '-', 'failed'], problem: messageOf(error) },
     ]);
+    if (signal.aborted) break;
     rows.push(...findings.map(({ row }) => row));
     const problems = findings.flatMap(({ problem }) => problem ?? []);
     failed += problems.length;

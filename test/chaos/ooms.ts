@@ -40,12 +40,13 @@ async function tryAll(count: number, { progress, signal, random }: ChaosContext)
   const rows: string[][] = [];
   const endings: number[] = [];
   let failed = 0;
-  for (let round = 0; round < count && !signal.aborted; round += 1) {
+  for (let round = 0; round < count; round += 1) {
     const step = progress.step(`run ${String(round + 1)} of ${String(count)}`);
     const trials = shuffled(trialsOf(round, order), random);
     const findings = await findingsOf(trials, ward).catch((error: unknown) =>
       trials.map((): Finding => ({ problems: [messageOf(error)], named: '-' })),
     );
+    if (signal.aborted) break;
     for (const [index, trial] of trials.entries()) {
       const finding = findings[index] as Finding;
       rows.push(rowOf(trial, finding));

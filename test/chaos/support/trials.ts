@@ -33,6 +33,7 @@ export async function inTurns(
       rows.push([title, 'withstood', (cleanupMs / 1000).toFixed(1)]);
       for (const { folder } of await ward.records()) await rm(folder, { recursive: true });
     } catch (error) {
+      if (signal.aborted) return; // What was cut short proves nothing.
       failed += 1;
       step.fail(messageOf(error));
       rows.push([title, 'failed', '?']);

@@ -2,13 +2,13 @@ import { build } from 'esbuild';
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
-import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { ensureCached } from './cache.js';
+import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { reasonOf } from './errors.js';
 import { type Found, type Update } from './pieces.js';
@@ -73,26 +73,32 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
 /** A PULUMI_HOME with the embedded provider in it. @returns its folder. */
 export async function ensureEmbeddedHome(cache: string): Promise<string> {
   const version = await dockerProviderVersion();
-  const bundle = await bundleProvider();
-  const folder = path.join(cache, `pulumi-home-embedded-${shortHash(bundle)}`);
-  await ensureCached({
-    folder,
-    isGood: async (home) => {
-      const file = path.join(pluginFolder(home, version), 'provider.cjs');
-      return (
-        (await hasPlugin(home, version)) && existsSync(file) && (await readFile(file, 'utf8')) === bundle
-      );
-    },
-    build: async (home) => {
-      const plugin = pluginFolder(home, version);
-      await mkdir(plugin, { recursive: true });
-      await writeFile(path.join(plugin, 'provider.cjs'), bundle);
-      // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
-      const script = '#!/bin/sh\nunset NODE_OPTIONS\nexec node "$(dirname "$0")/provider.cjs" "$@"\n';
-      await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
-    },
-  });
-  return folder;
+  await mkdir(cache, { recursive: true });
+  const draft = await mkdtemp(path.join(cache, 'provider-'));
+  try {
+    const bundle = path.join(draft, 'provider.cjs');
+    await bundleProvider(bundle);
+    const digest = await sha256OfFile(bundle);
+    const folder = path.join(cache, `pulumi-home-embedded-${digest.slice(0, digestLength)}`);
+    await ensureCached({
+      folder,
+      isGood: async (home) => {
+        const file = path.join(pluginFolder(home, version), 'provider.cjs');
+        return (await hasPlugin(home, version)) && existsSync(file) && (await sha256OfFile(file)) === digest;
+      },
+      build: async (home) => {
+        const plugin = pluginFolder(home, version);
+        await mkdir(plugin, { recursive: true });
+        await copyFile(bundle, path.join(plugin, 'provider.cjs'));
+        // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
+        const script = '#!/bin/sh\nunset NODE_OPTIONS\nexec node "$(dirname "$0")/provider.cjs" "$@"\n';
+        await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
+      },
+    });
+    return folder;
+  } finally {
+    await rm(draft, { recursive: true });
+  }
 }
 
 /** Version of the provider that `@pulumi/docker` asks for. */
@@ -127,22 +133,21 @@ export async function presentPlugin(cache: string): Promise<Found> {
   return { way: (await isReachable(pulumiSite)) ? 'official' : 'fallback', version };
 }
 
-/** The embedded provider as one file of JavaScript. */
-async function bundleProvider(): Promise<string> {
-  const { outputFiles } = await build({
+/** The embedded provider as one file of JavaScript, which doesn't pass through this process's memory. */
+async function bundleProvider(outfile: string): Promise<void> {
+  await build({
     entryPoints: [entryPoint],
+    outfile,
     bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    write: false,
     // Optional native parts of ssh2, which does without them.
     external: ['*.node', 'cpu-features'],
     logLevel: 'silent',
   });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error(`esbuild made nothing of ${entryPoint}`);
-  return file.text;
 }
 
-const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+const digestLength = 12;
+const shortHash = (text: string): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, digestLength);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import { lstat, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 const bytesPerMb = 1024 * 1024;
@@ -17,7 +17,7 @@ export async function withReserve<T>(folder: string, operation: () => Promise<T>
   const file = path.join(folder, '.reserve');
   try {
     // Random, because some file systems store zeros without taking room for them.
-    await writeFile(file, randomBytes(reserveMb * bytesPerMb)).catch((cause: unknown) => {
+    await takeRoom(file).catch((cause: unknown) => {
       throw new Error(`${folder} has no room for the ${String(reserveMb)} MiB that ending a suite may take`, {
         cause,
       });
@@ -26,6 +26,12 @@ export async function withReserve<T>(folder: string, operation: () => Promise<T>
   } finally {
     await rm(file, { force: true });
   }
+}
+
+/** One MiB after the other: all at once they would be in the runner's memory, too. */
+async function takeRoom(file: string): Promise<void> {
+  await rm(file, { force: true });
+  for (let mb = 0; mb < reserveMb; mb += 1) await appendFile(file, randomBytes(bytesPerMb));
 }
 
 /** Whether nothing can be written any more where `folder` is. */

@@ -5,6 +5,9 @@
  */
 import { text } from 'node:stream/consumers';
 
+// Its log may be on a disk that is full: it has work to do all the same.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+
 // A terminal's hang-up or Ctrl-C is the runner's affair.
 for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
 

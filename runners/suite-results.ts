@@ -130,6 +130,6 @@ function problemOf(
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /** Nearest rank: always a value that was measured. */
-function percentile(sorted: readonly number[], share: number): number {
+export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }

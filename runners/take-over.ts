@@ -3,6 +3,7 @@ import { isGone } from './file-backend.js';
 import { killProcessesOf } from './processes.js';
 import { StackLockedError } from './pulumi.js';
 import type { StandingStacks } from './stack.js';
+import { restoreState } from './state-backup.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -38,6 +39,7 @@ export async function takeOver(
   { stacks, engine, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
+  await restoreState(backend, stack);
   // A state whose folder is gone comes back no more: to wait for it would be to complain for ever.
   const failure =
     backend !== undefined && isGone(backend)

@@ -10,12 +10,11 @@ export const cancels: ChaosPart = {
   describe: (count) =>
     `${String(count * cancelsPerCount)} runs cancelled at random moments as a CI does it: SIGINT, 7.5 s later ` +
     `SIGTERM, 2.5 s later SIGKILL of everything that carries the CI's mark`,
-  run: (count, progress, signal) =>
+  run: (count, context) =>
     inTurns(
       (wholeMs) =>
-        Array.from({ length: count * cancelsPerCount }, () => cancelAfter(Math.random() * wholeMs)),
-      progress,
-      signal,
+        Array.from({ length: count * cancelsPerCount }, () => cancelAfter(context.random() * wholeMs)),
+      context,
     ),
 };
 
@@ -23,7 +22,7 @@ function cancelAfter(afterMs: number): Trial {
   return {
     title: `cancelled after ${(afterMs / 1000).toFixed(1)} s`,
     async attempt(ward) {
-      const run = ward.start();
+      const run = await ward.start();
       await systemClock.sleep(afterMs);
       run.kill('SIGINT');
       if (!(await run.endsWithin(7_500))) {

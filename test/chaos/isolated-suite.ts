@@ -14,6 +14,7 @@ import type { TestResult } from '../../runners/report/record.js';
 import { allSuites, chooseSuites } from '../../runners/suites.js';
 import { foreignContainers } from './support/foreign-containers.js';
 import { foreignData } from './support/foreign-data.js';
+import { isolationTest } from './support/isolation-test.js';
 
 const { REHEARSAL_ENVIRONMENT = '', REHEARSAL_RESULTS = '' } = process.env;
 
@@ -31,7 +32,7 @@ async function isolation(suite: string): Promise<TestResult> {
     problems = [messageOf(error)];
   }
   const result = {
-    name: "the environment holds nobody else's data, and shares nothing",
+    name: isolationTest,
     durationMs: performance.now() - startedMs,
   };
   if (problems.length === 0) return { ...result, status: 'passed' };

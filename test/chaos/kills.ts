@@ -23,14 +23,13 @@ export const kills: ChaosPart = {
   describe: (count) =>
     `SIGKILL of the runner at ${String(count * runnerKillsPerCount)} random moments, ` +
     `of its children at ${String(count * childKillsPerCount)}`,
-  run: (count, progress, signal) =>
+  run: (count, context) =>
     inTurns(
       (wholeMs) => [
-        ...times(count * runnerKillsPerCount, () => killOfRunner(Math.random() * wholeMs)),
-        ...times(count * childKillsPerCount, (index) => killOfChild(index, Math.random() * operationMs)),
+        ...times(count * runnerKillsPerCount, () => killOfRunner(context.random() * wholeMs)),
+        ...times(count * childKillsPerCount, (index) => killOfChild(index, context.random() * operationMs)),
       ],
-      progress,
-      signal,
+      context,
     ),
 };
 
@@ -43,7 +42,7 @@ function killOfRunner(afterMs: number): Trial {
   return {
     title: `SIGKILL of the runner after ${inSeconds(afterMs)}`,
     async attempt(ward) {
-      const run = ward.start();
+      const run = await ward.start();
       await systemClock.sleep(afterMs);
       run.kill('SIGKILL');
       await run.ended;
@@ -57,7 +56,7 @@ function killOfChild(index: number, afterMs: number): Trial {
   return {
     title: `SIGKILL of ${name}, ${inSeconds(afterMs)} after its start`,
     async attempt(ward) {
-      const run = ward.start();
+      const run = await ward.start();
       const isThere = (): Promise<number[]> => Promise.resolve(pidsOf(ward, pattern));
       const wait = { deadlineMs: endDeadlineMs, intervalMs: 20 };
       await waitUntil(isThere, ({ length }) => length > 0, { what: `start of ${name}`, ...wait });

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -73,6 +73,25 @@ describe('what a dead owner left', () => {
     const { calls, error } = await takenOver({ stacks: { adopt } });
     expect(calls).toEqual(['remove box']);
     expect(error).toBe('removed by its labels; its state stays: one.json can’t be read');
+  });
+
+  test('is destroyed by the state before the last change when a full disk has emptied the state', async () => {
+    const states = path.join(folder, '.pulumi', 'stacks', 'rehearsal');
+    mkdirSync(states, { recursive: true });
+    const state = path.join(states, 'one.json');
+    writeFileSync(state, '');
+    writeFileSync(`${state}.bak`, '{"version": 3}');
+    const backend = pathToFileURL(folder).href;
+    let read: unknown;
+    const names = (): Promise<string[]> => {
+      read = JSON.parse(readFileSync(state, 'utf8'));
+      return Promise.resolve(['one']);
+    };
+    expect(await takenOver({ backend, stacks: { names } })).toEqual({
+      calls: [...byState, 'remove box'],
+      error: undefined,
+    });
+    expect(read).toEqual({ version: 3 });
   });
 
   test('is left to somebody who is at work on it', async () => {

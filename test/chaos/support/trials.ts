@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
-import type { Progress } from '../../../engine/progress.js';
 import { messageOf } from '../../../runners/errors.js';
-import type { ChaosResult } from '../part.js';
-import { newWard, type Ward } from './ward.js';
+import type { ChaosContext, ChaosResult } from '../part.js';
+import { newWard, type Ward, type WardOptions } from './ward.js';
 
 /** One run that is harmed. */
 export interface Trial {
@@ -16,13 +15,14 @@ export interface Trial {
  * Tries one after the other in one state, so that each run is the next one after what was done to the last; the last
  * one is a run that nobody harms.
  * @param trialsFor gets how long such a run takes, ms.
+ * @param place of the ward, where it isn't an ordinary one.
  */
 export async function inTurns(
   trialsFor: (wholeMs: number) => Trial[],
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: ChaosContext,
+  place: Omit<WardOptions, 'signal'> = {},
 ): Promise<ChaosResult> {
-  const ward = await newWard();
+  const ward = await newWard({ ...place, signal });
   const rows: string[][] = [];
   let failed = 0;
   const tryOne = async ({ title, attempt }: Trial): Promise<void> => {
@@ -33,6 +33,7 @@ export async function inTurns(
       rows.push([title, 'withstood', (cleanupMs / 1000).toFixed(1)]);
       for (const { folder } of await ward.records()) await rm(folder, { recursive: true });
     } catch (error) {
+      if (signal.aborted) return; // What was cut short proves nothing.
       failed += 1;
       step.fail(messageOf(error));
       rows.push([title, 'failed', '?']);
@@ -48,10 +49,10 @@ export async function inTurns(
   return { rows: { head, rows }, passed: rows.length - failed, failed };
 }
 
-const unharmed: Trial = {
+export const unharmed: Trial = {
   title: 'nothing',
   async attempt(ward) {
-    const run = ward.start();
+    const run = await ward.start();
     await run.ended;
     const [last] = (await ward.records()).slice(-1);
     if (last?.record.suites[0]?.destruction.kind !== 'destroyed') {

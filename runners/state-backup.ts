@@ -1,0 +1,27 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { stateFileOf } from './file-backend.js';
+import { parseJson } from './json.js';
+
+/**
+ * Brings a stack's state back that a full disk has emptied: a backend of files then refuses to list any of its stacks.
+ * Beside each state Pulumi keeps the one before the last change, of which a destroy can go out; where there is none,
+ * nothing had been made. Does nothing about a state that can be read, and doesn't reject.
+ * @param backend as the stack's lease has it, if it has one.
+ */
+export async function restoreState(backend: string | undefined, stack: string): Promise<void> {
+  const file = backend === undefined ? undefined : stateFileOf(backend, stack);
+  if (file === undefined || (await readFile(file, 'utf8').catch(() => undefined)) !== '') return;
+  const backup = await readFile(`${file}.bak`, 'utf8').catch(() => undefined);
+  if (backup === undefined) {
+    await rm(file, { force: true }).catch(() => undefined);
+    return;
+  }
+  if (parseJson(backup) === undefined) return;
+  const draft = `${file}.draft`;
+  try {
+    await writeFile(draft, backup, { mode: 0o600 });
+    await rename(draft, file);
+  } catch {
+    await rm(draft, { force: true }).catch(() => undefined); // The disk is still full: somebody comes again.
+  }
+}

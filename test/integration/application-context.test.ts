@@ -32,10 +32,11 @@ test("the backend grows by a context per user, kept once whichever workers run t
   for (let run = 1; run <= 4; run += 1) {
     for (const subscriber of subscribers) subscriber.say('hello');
     await Promise.all(subscribers.map((subscriber) => subscriber.seen('agent_completed', run)));
-    // The next run starts on another worker for some of them.
+    // The next run starts on another worker for some of them. Somebody follows all the time: who has left is forgotten.
     for (const [index, thread] of threads.entries()) {
+      const next = await app.follow(thread);
       subscribers[index]?.leave();
-      subscribers[index] = await app.follow(thread);
+      subscribers[index] = next;
     }
   }
   const grownMb = (await usedMb()) - beforeMb;

@@ -88,7 +88,7 @@ describe('the runner survives a suite that', () => {
   test(
     'makes it impossible to write the record',
     async () => {
-      const command = 'mkdir "$REHEARSAL_RESULTS/../../record.json"; exit 3';
+      const command = 'cd "$REHEARSAL_RESULTS/../.." && rm record.json && mkdir record.json && exit 3';
       const result = await runCli({ args: [], settings: settingsFor('sh', '-c', command) });
       expect(result.exitCode).toBe(exitCodes.noGo);
       expect(result.stdout).toContain('suite failed: the suite ended with exit code 3');

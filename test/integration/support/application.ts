@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import { WebSocket } from 'ws';
@@ -184,14 +184,13 @@ export type Application = Awaited<ReturnType<typeof startApplication>>;
 
 /** An address of this host that containers reach, and nobody outside it. */
 export async function bridgeAddress(): Promise<string> {
-  const bridge = (await connectDocker(resolveDockerHost()).getNetwork('bridge').inspect()) as {
-    Options: Record<string, string>;
+  const { IPAM } = (await connectDocker(resolveDockerHost()).getNetwork('bridge').inspect()) as {
+    IPAM: { Config: { Gateway?: string; Subnet: string }[] };
   };
-  // Not the gateway: a daemon of which this is the first start tells of none.
-  const device = bridge.Options['com.docker.network.bridge.name'] ?? '';
-  const address = networkInterfaces()[device]?.find(({ family }) => family === 'IPv4')?.address;
-  if (address === undefined) throw new Error(`the device ${device} of the network "bridge" has no address`);
-  return address;
+  const [config] = IPAM.Config;
+  if (config === undefined) throw new Error('the network "bridge" has no addresses');
+  // At its first start a daemon takes the subnet's first address, and doesn't tell of it.
+  return config.Gateway ?? config.Subnet.replace(/\.0\/\d+$/, '.1');
 }
 
 export async function request(

@@ -41,8 +41,11 @@ export function roomOf(
       const { memoryMb: hostMemoryMb } = await engine.host();
       let place: Place | undefined;
       let told: string | undefined;
+      /** When the last look began: what it saw is nobody's reason to wait if nobody waited yet. */
+      let wasNeeded = false;
       const attempt = async (): Promise<string | undefined> => {
-        if (isNeeded()) place ??= await joinLine(line, demand, dockerHost);
+        wasNeeded = isNeeded();
+        if (wasNeeded) place ??= await joinLine(line, demand, dockerHost);
         const standing = await engine.limitsByStack();
         return underLock(
           folder,
@@ -58,7 +61,7 @@ export function roomOf(
         );
       };
       const isIn = (reason: string | undefined): boolean => {
-        if (reason !== undefined && reason !== told && isNeeded()) onWait((told = reason));
+        if (reason !== undefined && reason !== told && wasNeeded) onWait((told = reason));
         return reason === undefined;
       };
       try {

@@ -148,6 +148,21 @@ describe('several environments', () => {
     await ahead.entered;
   });
 
+  test('that become needed while somebody looks are told nothing of what was seen before', async () => {
+    const standing = new Map([['theirs', smallMb]]);
+    let needed = false;
+    const room = roomFor(1, () => {
+      // As when a suite's environment goes just now, and with it what kept its job.
+      const seen = new Map(standing);
+      standing.clear();
+      needed = true;
+      return seen;
+    });
+    const { entered, state } = enter(room, 'ahead', { isNeeded: () => needed });
+    await entered;
+    expect(state.reasons).toEqual([]);
+  });
+
   test('wait for nobody who is dead, unreadable or at another engine', async () => {
     await joinLine(line(), { stack: 'other', memoryMb: 1 }, 'unix:///elsewhere.sock');
     await writeFile(path.join(line(), '0-cut.json'), '{"stack":"cut sh');

@@ -27,12 +27,7 @@ const labelledSchema = z.object({
  * @throws StackError when that is no state.
  */
 export function labelsInState(exported: string): StackLabels | undefined {
-  const state = stateSchema.safeParse(parseJson(exported));
-  if (!state.success) {
-    const reason = z.prettifyError(state.error).replaceAll('\n', ' ');
-    throw new StackError(`what Pulumi exported isn't the state of a stack: ${reason}`);
-  }
-  for (const resource of state.data.deployment.resources ?? []) {
+  for (const resource of resourcesIn(exported)) {
     const { success, data } = labelledSchema.safeParse(resource);
     if (!success) continue;
     const labels = new Map(data.inputs.labels.map(({ label, value }) => [label, value]));
@@ -47,6 +42,26 @@ export function labelsInState(exported: string): StackLabels | undefined {
     }
   }
   return undefined;
+}
+
+const containerSchema = z.object({
+  type: z.literal('docker:index/container:Container'),
+  outputs: z.object({ name: z.string() }),
+});
+
+/**
+ * Names of the containers that the state knows of.
+ * @param exported what `pulumi stack export` prints.
+ * @throws StackError when that is no state.
+ */
+export const containersInState = (exported: string): string[] =>
+  resourcesIn(exported).flatMap((resource) => containerSchema.safeParse(resource).data?.outputs.name ?? []);
+
+function resourcesIn(exported: string): unknown[] {
+  const state = stateSchema.safeParse(parseJson(exported));
+  if (state.success) return state.data.deployment.resources ?? [];
+  const reason = z.prettifyError(state.error).replaceAll('\n', ' ');
+  throw new StackError(`what Pulumi exported isn't the state of a stack: ${reason}`);
 }
 
 const tagsSchema = z.record(z.string(), z.string());

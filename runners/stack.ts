@@ -11,7 +11,13 @@ import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import type { Encryption } from './settings.js';
-import { extensionArguments, extensionInTags, labelsInState, type StackLabels } from './stack-state.js';
+import {
+  containersInState,
+  extensionArguments,
+  extensionInTags,
+  labelsInState,
+  type StackLabels,
+} from './stack-state.js';
 
 export interface StackRequest {
   name: string;
@@ -77,6 +83,8 @@ export interface StandingStacks {
 export interface Stack {
   /** Brings everything up. When it throws, parts may be there. */
   up(control: Control): Promise<Outputs>;
+  /** Names of the containers that its state knows of: one whose making was cut short isn't among them. */
+  containers(): Promise<string[]>;
   /** Destroys everything and removes the stack. When it throws, the state is kept. */
   destroy(control: Control): Promise<void>;
   /** The shell command that finishes, or repeats, the destroy. */
@@ -135,6 +143,9 @@ export function pulumiStacks(
       async up(control) {
         await operation('up', [], control);
         return outputs(name, folder);
+      },
+      async containers() {
+        return containersInState(await quick(['stack', 'export', '--stack', name], folder));
       },
       async destroy(control) {
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.

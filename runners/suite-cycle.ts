@@ -10,6 +10,7 @@ import { outcomeOfError, prepare, type CycleContext, type Preparation, type Up }
 import { redactDeep, secretsOfEndpoints, secretVariablesOf } from './redact.js';
 import type { Destruction, Outcome, SuiteRecord } from './report/record.js';
 import { explain } from './report/terminal.js';
+import { removeStrays } from './strays.js';
 import { judge } from './suite-runner.js';
 import type { Suite } from './suites.js';
 
@@ -118,7 +119,7 @@ async function runSuite(
 }
 
 async function destroy(
-  { suite, stackName: name, folder, scope, inPhase, live: { stack } }: Preparation,
+  { suite, stackName: name, folder, scope, inPhase, live: { stack, outputs } }: Preparation,
   outcome: Outcome,
   { plan, leases, engine, interruption }: CycleContext,
 ): Promise<Destruction> {
@@ -127,9 +128,14 @@ async function destroy(
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
   if (plan.keepOnFailure && failed) return { kind: 'kept', command, until: await leases.keep(name) };
   try {
-    await inPhase('destroyMs', (onLine) =>
-      unlessAbandoned(stack.destroy({ timeoutMs: destroyTimeoutMs, onLine }), interruption.abandon),
-    );
+    await inPhase('destroyMs', (onLine) => {
+      const whole = async (): Promise<void> => {
+        // The state of one that came up knows all that there is.
+        if (outputs === undefined) await removeStrays(stack, engine, scope);
+        await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine });
+      };
+      return unlessAbandoned(whole(), interruption.abandon);
+    });
     await rm(path.join(folder, environmentFileName), { force: true });
     const leftovers = await engine.leftovers(scope);
     return leftovers.length === 0 ? { kind: 'destroyed' } : { kind: 'left over', leftovers };

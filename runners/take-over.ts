@@ -1,9 +1,10 @@
-import type { ContainerEngine } from './docker.js';
+import type { ContainerEngine, Scope } from './docker.js';
 import { isGone } from './file-backend.js';
 import { killProcessesOf } from './processes.js';
 import { StackLockedError } from './pulumi.js';
 import type { StandingStacks } from './stack.js';
 import { restoreState } from './state-backup.js';
+import { removeStrays } from './strays.js';
 
 const markName = 'REHEARSAL_RUN';
 
@@ -40,17 +41,17 @@ export async function takeOver(
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
   await restoreState(backend, stack);
+  const scope = { runId, suite };
   // A state whose folder is gone comes back no more: to wait for it would be to complain for ever.
   const failure =
     backend !== undefined && isGone(backend)
       ? undefined
-      : await destroyByState(stack, stacks, folder, onLine).then(
+      : await destroyByState(stack, scope, { stacks, engine, folder, onLine }).then(
           () => undefined,
           (error: unknown) => error,
         );
   // What somebody is at work on isn't taken from under his hands.
   if (failure instanceof StackLockedError) throw failure;
-  const scope = { runId, suite };
   await engine.remove(await engine.leftovers(scope));
   const left = await engine.leftovers(scope);
   if (left.length > 0) {
@@ -62,11 +63,11 @@ export async function takeOver(
 
 async function destroyByState(
   name: string,
-  stacks: TakeOverContext['stacks'],
-  folder: string,
-  onLine: (line: string) => void,
+  scope: Scope,
+  { stacks, engine, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   if (!(await stacks.names()).includes(name)) return;
   const stack = await stacks.adopt({ name, folder, lockIsDead: true });
+  await removeStrays(stack, engine, scope);
   await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine });
 }

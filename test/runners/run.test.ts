@@ -147,6 +147,22 @@ describe('whatever happens, the environment is destroyed', () => {
     expect(record.suites[0]?.destruction).toEqual({ kind: 'destroyed' });
   });
 
+  test('when Pulumi was killed on its way up: what the state lacks goes first, as it would be in the way', async () => {
+    const calls: Calls = [];
+    const left = ['known', 'box'].map((name) => ({ kind: 'container' as const, name }));
+    const containers = () => Promise.resolve(['known']);
+    const engine = fakeEngine({
+      leftovers: () => Promise.resolve(calls.includes('destroy one') ? [] : left),
+      remove(found) {
+        calls.push(...found.map(({ name }) => `remove ${name}`));
+        return Promise.resolve();
+      },
+    });
+    const stacks = fakeStacks(calls, { up: fails('killed'), containers });
+    await runWith(calls, { stacks, engine, plan: planFor(['one']) });
+    expect(calls).toEqual(['create one', 'up one', 'remove box', 'destroy one']);
+  });
+
   test('when the suite runner throws', async () => {
     const calls: Calls = [];
     const record = await runWith(calls, {

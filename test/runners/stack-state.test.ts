@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import { StackError } from '../../runners/pulumi.js';
-import { labelsInState } from '../../runners/stack-state.js';
+import { containersInState, labelsInState } from '../../runners/stack-state.js';
 
 const exported = (...resources: unknown[]): string =>
   JSON.stringify({ version: 3, deployment: { resources } });
@@ -51,4 +51,15 @@ describe('whose a stack is', () => {
     expect(() => labelsInState(state)).toThrow(StackError);
     expect(() => labelsInState(state)).toThrow(/^what Pulumi exported isn't the state of a stack: /);
   });
+});
+
+test('the containers of a state are those whose making it knows to have ended', () => {
+  const type = 'docker:index/container:Container';
+  const state = exported(
+    { type, outputs: { name: 'redis-1' } },
+    { type: 'docker:index/volume:Volume', outputs: { name: 'data' } },
+    { type },
+    { type, outputs: { name: 'auth-2' } },
+  );
+  expect(containersInState(state)).toEqual(['redis-1', 'auth-2']);
 });

@@ -10,8 +10,11 @@ import { takeOver, type TakeOverContext } from '../../runners/take-over.js';
 import { fakeEngine, type Calls } from './support/fakes.js';
 import { fails } from './support/run-with.js';
 
+type Leftover = Parameters<ContainerEngine['remove']>[0][number];
 const folder = mkdtempSync(path.join(tmpdir(), 'take-over-'));
+const known = { kind: 'container', name: 'known' } as const;
 const container = { kind: 'container', name: 'box' } as const;
+const volume = { kind: 'volume', name: 'data' } as const;
 
 interface Setup {
   backend?: string;
@@ -19,10 +22,15 @@ interface Setup {
   engine?: Partial<ContainerEngine>;
 }
 
-/** The stack `one` is up; Pulumi destroys it, but one container isn't in its state. */
+/** The stack `one` is up: one container is in its state, for Pulumi to destroy, another and a volume are not. */
 async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | undefined }> {
   const calls: Calls = [];
-  const left = [container];
+  const left: Leftover[] = [known, container, volume];
+  const take = (isTaken: (leftover: Leftover) => boolean): string[] => {
+    const taken = left.filter(isTaken);
+    for (const each of taken) left.splice(left.indexOf(each), 1);
+    return taken.map(({ name }) => `remove ${name}`);
+  };
   const unused = fails('unused');
   const stacks: TakeOverContext['stacks'] = {
     names: () => Promise.resolve(['one', 'two']),
@@ -31,8 +39,10 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
       return Promise.resolve({
         destroyCommand: '',
         up: unused,
+        containers: () => Promise.resolve(['known']),
         destroy() {
           calls.push(`destroy ${name}`);
+          take((leftover) => leftover === known);
           return Promise.resolve();
         },
       });
@@ -42,7 +52,7 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
   const engine = fakeEngine({
     leftovers: () => Promise.resolve([...left]),
     remove(found) {
-      calls.push(...left.splice(0, found.length).map(({ name }) => `remove ${name}`));
+      calls.push(...take((leftover) => found.includes(leftover)));
       return Promise.resolve();
     },
     ...setup.engine,
@@ -55,23 +65,27 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
   return { calls, error };
 }
 
-const byState = ['adopt one, breaking its lock', 'destroy one'];
+const byState = ['adopt one, breaking its lock', 'remove box', 'destroy one', 'remove data'];
+const byLabels = ['remove known', 'remove box', 'remove data'];
 
 describe('what a dead owner left', () => {
-  test('is destroyed by its state, then what the state lacks by its labels', async () => {
-    expect(await takenOver({})).toEqual({ calls: [...byState, 'remove box'], error: undefined });
+  test('is destroyed by its state, the containers that this lacks before and the rest after it', async () => {
+    expect(await takenOver({})).toEqual({ calls: byState, error: undefined });
   });
 
   test('is removed by its labels when the state has no such stack', async () => {
     const stacks = { names: () => Promise.resolve(['two']) };
-    expect(await takenOver({ stacks })).toEqual({ calls: ['remove box'], error: undefined });
+    expect(await takenOver({ stacks })).toEqual({ calls: byLabels, error: undefined });
   });
 
   test('is removed by its labels, with the reason why the state stays, when its state is damaged', async () => {
     const adopt = () =>
-      Promise.resolve({ destroyCommand: '', up: fails('unused'), destroy: fails('one.json can’t be read') });
+      Promise.resolve({
+        ...{ destroyCommand: '', up: fails('unused') },
+        ...{ containers: fails('damaged'), destroy: fails('one.json can’t be read') },
+      });
     const { calls, error } = await takenOver({ stacks: { adopt } });
-    expect(calls).toEqual(['remove box']);
+    expect(calls).toEqual(byLabels);
     expect(error).toBe('removed by its labels; its state stays: one.json can’t be read');
   });
 
@@ -88,7 +102,7 @@ describe('what a dead owner left', () => {
       return Promise.resolve(['one']);
     };
     expect(await takenOver({ backend, stacks: { names } })).toEqual({
-      calls: [...byState, 'remove box'],
+      calls: byState,
       error: undefined,
     });
     expect(read).toEqual({ version: 3 });
@@ -107,7 +121,7 @@ describe('what a dead owner left', () => {
   test('is removed by its labels when the folder with its state is gone', async () => {
     const backend = pathToFileURL(path.join(folder, 'gone')).href;
     const { calls, error } = await takenOver({ backend, stacks: unlisted });
-    expect({ calls, error }).toEqual({ calls: ['remove box'], error: undefined });
+    expect({ calls, error }).toEqual({ calls: byLabels, error: undefined });
   });
 
   test.each([
@@ -116,12 +130,14 @@ describe('what a dead owner left', () => {
     ['where the settings of Pulumi say', ''],
   ])('keeps its lease when its state can’t be had although it is %s', async (_, backend) => {
     const { calls, error } = await takenOver({ backend, stacks: unlisted });
-    expect(calls).toEqual(['remove box']);
+    expect(calls).toEqual(byLabels);
     expect(error).toBe('removed by its labels; its state stays: no such directory');
   });
 
   test('is named when it can’t be removed', async () => {
     const remove = () => Promise.resolve();
-    expect(await takenOver({ engine: { remove } })).toMatchObject({ error: 'left over: container box' });
+    expect(await takenOver({ engine: { remove } })).toMatchObject({
+      error: 'left over: container box, volume data',
+    });
   });
 });

@@ -27,11 +27,15 @@ export async function inTurns(
   let failed = 0;
   const tryOne = async ({ title, attempt }: Trial): Promise<void> => {
     const step = progress.step(title);
+    const folders = async (): Promise<string[]> => (await ward.records()).map(({ folder }) => folder);
+    // What failed stays for a look.
+    const earlier = await folders();
     try {
       const cleanupMs = await attempt(ward);
       step.done();
       rows.push([title, 'withstood', (cleanupMs / 1000).toFixed(1)]);
-      for (const { folder } of await ward.records()) await rm(folder, { recursive: true });
+      const own = (await folders()).filter((folder) => !earlier.includes(folder));
+      for (const folder of own) await rm(folder, { recursive: true });
     } catch (error) {
       if (signal.aborted) return; // What was cut short proves nothing.
       failed += 1;

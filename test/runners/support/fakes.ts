@@ -142,6 +142,7 @@ export function fakeStacks(
       };
       return Promise.resolve({
         destroyCommand: `destroy ${request.name}`,
+        containers: () => changes.containers?.() ?? Promise.resolve([]),
         up(control) {
           calls.push(`up ${suite}`);
           return operations.up(control);

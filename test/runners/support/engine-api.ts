@@ -108,7 +108,11 @@ const well: Record<Asked, Answer> = {
 
 /** The Docker Engine's API around an environment in which all is well, but for the given answers. */
 export function engineApi(changes: Partial<Record<Asked, Answer>> = {}): RequestListener {
-  return ({ url = '' }, response) => {
+  return ({ url = '', method }, response) => {
+    if (method === 'DELETE') {
+      response.writeHead(204).end();
+      return;
+    }
     const { pathname, searchParams } = new URL(url, 'http://engine');
     const [, kind = '', name = '', what] = pathname.split('/');
     const asked = (

@@ -1,32 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { runningDaemon, stopDaemon, type DaemonPlace } from '../../engine/daemon.js';
 import { connectDocker } from '../../engine/docker.js';
 import { findOnPath, isRoot } from '../../engine/machine.js';
+import { ownDaemonPlace } from '../helpers/daemon-place.js';
 
 let folder: string;
 let place: DaemonPlace;
 
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-daemon-'));
-  const inFolder = (name: string): string => path.join(folder, name);
-  place = {
-    folder,
-    host: `unix://${inFolder('docker.sock')}`,
-    dockerdArguments: [
-      `--data-root=${inFolder('data')}`,
-      `--exec-root=${inFolder('exec')}`,
-      `--pidfile=${inFolder('dockerd.pid')}`,
-      '--iptables=false',
-      '--ip-forward=false',
-    ],
-  };
+  place = await ownDaemonPlace();
+  ({ folder } = place);
 });
 afterEach(async () => {
   await stopDaemon(folder);

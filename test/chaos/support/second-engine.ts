@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { execa } from 'execa';
-import { runningDaemon, stopDaemon, type DaemonPlace } from '../../../engine/daemon.js';
+import { runningDaemon, stopDaemon } from '../../../engine/daemon.js';
 import { isRoot } from '../../../engine/machine.js';
 import { checkout } from '../../../engine/state.js';
 import { waitUntil } from '../../../engine/wait.js';
+import { ownDaemonPlace } from '../../helpers/daemon-place.js';
 
 /** A Docker Engine that only a test uses: what befalls it befalls nobody else. */
 export interface SecondEngine {
@@ -31,20 +30,9 @@ const wait = { deadlineMs: 30_000, intervalMs: 20 };
  */
 export async function newEngine(): Promise<SecondEngine> {
   if (!isRoot()) throw new Error('only root can start a second Docker daemon');
-  const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-engine-'));
-  const inFolder = (name: string): string => path.join(folder, name);
-  const place: DaemonPlace = {
-    folder,
-    host: `unix://${inFolder('docker.sock')}`,
-    dockerdArguments: [
-      `--data-root=${inFolder('data')}`,
-      `--exec-root=${inFolder('exec')}`,
-      `--pidfile=${inFolder('dockerd.pid')}`,
-      // Between the services, and to their ports by the engine's own proxy, there is a way without.
-      '--iptables=false',
-      '--ip-forward=false',
-    ],
-  };
+  // Between the services, and to their ports by the engine's own proxy, there is a way without rules.
+  const place = await ownDaemonPlace();
+  const { folder } = place;
   const script = 'ip link set lo up && echo up && exec sleep infinity';
   const namespace = spawn('unshare', ['--net', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(namespace.stdout, 'data');

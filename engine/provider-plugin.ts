@@ -1,4 +1,3 @@
-import { build } from 'esbuild';
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
@@ -8,6 +7,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { bundleForNode } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { reasonOf } from './errors.js';
@@ -77,7 +77,7 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
   const draft = await mkdtemp(path.join(cache, 'provider-'));
   try {
     const bundle = path.join(draft, 'provider.cjs');
-    await bundleProvider(bundle);
+    await bundleForNode({ entryPoints: [entryPoint], outfile: bundle });
     const digest = await sha256OfFile(bundle);
     const folder = path.join(cache, `pulumi-home-embedded-${digest.slice(0, digestLength)}`);
     await ensureCached({
@@ -131,21 +131,6 @@ export async function presentPlugin(cache: string): Promise<Found> {
   if (await hasPlugin(path.join(cache, `pulumi-home-official-${version}`), version))
     return { way: 'official', version };
   return { way: (await isReachable(pulumiSite)) ? 'official' : 'fallback', version };
-}
-
-/** The embedded provider as one file of JavaScript, which doesn't pass through this process's memory. */
-async function bundleProvider(outfile: string): Promise<void> {
-  await build({
-    entryPoints: [entryPoint],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    // Optional native parts of ssh2, which does without them.
-    external: ['*.node', 'cpu-features'],
-    logLevel: 'silent',
-  });
 }
 
 const digestLength = 12;

@@ -1,9 +1,11 @@
 import { PulumiCommand } from '@pulumi/pulumi/automation/cmd.js';
 import { execa } from 'execa';
-import { copyFile, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { SemVer } from 'semver';
+import { bundleForNode } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { goBuild, goObstacle } from './go-build.js';
@@ -125,9 +127,32 @@ async function completeBuiltCli(folder: string, host: string): Promise<void> {
     await rm(hostLink, { force: true });
     await symlink(host, hostLink);
   }
-  // The script finds the project's own npm package by itself, so the copy serves every checkout.
-  const script = createRequire(import.meta.url).resolve(`@pulumi/pulumi/${dynamicProvider}`);
-  await copyFile(script, path.join(folder, dynamicProvider));
+  await writeDynamicProvider(folder);
+}
+
+/**
+ * The provider of dynamic resources. The npm package's own script starts Node twice and has it load the SDK file by
+ * file, half a second for each `up` and each `destroy`; in one file it takes a quarter of that.
+ */
+async function writeDynamicProvider(folder: string): Promise<void> {
+  const require = createRequire(import.meta.url);
+  const { version } = require('@pulumi/pulumi/package.json') as { version: string };
+  const bundle = path.join(folder, `dynamic-provider-${version}.cjs`);
+  if (!existsSync(bundle)) {
+    const draft = `${bundle}.${String(process.pid)}`;
+    await bundleForNode({
+      entryPoints: [require.resolve('@pulumi/pulumi/cmd/dynamic-provider')],
+      outfile: draft,
+    });
+    await rename(draft, bundle);
+  }
+  const script = path.join(folder, dynamicProvider);
+  // Pulumi starts it in the project's folder: there are the packages that a resource's code may ask for.
+  const text = `#!/bin/sh\nNODE_PATH="$PWD/node_modules" exec node "$(dirname "$0")/${path.basename(bundle)}" "$@"\n`;
+  if ((await readFile(script, 'utf8').catch(() => '')) === text) return;
+  const draft = `${script}.${String(process.pid)}`;
+  await writeFile(draft, text, { mode: 0o755 });
+  await rename(draft, script);
 }
 
 /** The language host of an official CLI, else the one in the cache if it is whole. */

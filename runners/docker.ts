@@ -39,6 +39,8 @@ export interface ContainerEngine {
   ): Promise<MemoryWatch>;
   reports(scope: Scope): Promise<ContainerReport[]>;
   leftovers(scope: Scope): Promise<Leftover[]>;
+  /** Kills what runs. Resolves when its memory is free. */
+  kill(scope: Scope): Promise<void>;
   /** Everything that carries this project's label of a run, whoever made it. */
   everything(): Promise<Labelled[]>;
   /** Σ(limits) of the containers that run and carry this project's labels, in MiB, by stack. */
@@ -81,6 +83,7 @@ export function dockerEngine(docker: Docker): ContainerEngine {
     sampleMemory: (containers, file, events) => sampleMemory(docker, containers, file, events),
     reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
+    kill: (scope) => answered('kill', killAll(docker, scope)),
     limitsByStack: () => answered('limits by stack', limits()),
     everything: () => answered('lists by label', labelled(docker, [labelKeys.run])),
     async remove(leftovers) {
@@ -118,6 +121,21 @@ async function labelled(docker: Docker, label: string[]): Promise<Labelled[]> {
   ];
 }
 
+async function killAll(docker: Docker, scope: Scope): Promise<void> {
+  const running = await docker.listContainers({ filters: { label: labelFilter(scope) } });
+  await Promise.all(
+    running.map(({ Id }) =>
+      docker
+        .getContainer(Id)
+        .kill()
+        .catch((error: unknown) => {
+          // It has ended by itself, or is gone.
+          if (!endedCodes.includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+        }),
+    ),
+  );
+}
+
 async function removeOne(docker: Docker, { kind, name }: Leftover): Promise<void> {
   try {
     if (kind === 'container') await docker.getContainer(name).remove({ force: true, v: true });
@@ -129,6 +147,8 @@ async function removeOne(docker: Docker, { kind, name }: Leftover): Promise<void
 }
 
 const notFound = 404;
+/** Not found, not running. */
+const endedCodes = [notFound, 409];
 
 async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[]> {
   const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });

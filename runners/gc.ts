@@ -121,7 +121,5 @@ function stacksOf(
       : // A passphrase of our own environment would win over the file.
         { PULUMI_CONFIG_PASSPHRASE_FILE: lease.passphraseFile, PULUMI_CONFIG_PASSPHRASE: undefined }),
   };
-  return pulumiStacks(pulumi, { ...process.env, ...env, ...state }, checkout, () =>
-    Promise.resolve(checkout),
-  );
+  return pulumiStacks(pulumi, { ...process.env, ...env, ...state }, checkout);
 }

@@ -4,8 +4,12 @@ import { thisProcess } from './owner.js';
 
 /** Tells others who answers for the stacks of a run. */
 export interface LeaseBook {
-  /** This process answers for a stack that it is about to make. */
+  /** This process answers for a stack that it is about to make. It has no memory yet. */
   take(stack: string, suite: string): Promise<void>;
+  /** The stack's limits count, for others too. */
+  occupy(stack: string): Promise<void>;
+  /** Nothing of the stack runs any more: its limits count no longer. */
+  vacate(stack: string): Promise<void>;
   /** The stack outlives this process. @returns until when: ISO 8601, UTC. */
   keep(stack: string): Promise<string>;
   /** The stack is gone. */
@@ -19,21 +23,32 @@ interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'dockerHost'> {
   env: NodeJS.ProcessEnv;
 }
 
-export function leaseBook({ ttlMinutes, env, ...run }: RunLease): LeaseBook {
+export function leaseBook({ ttlMinutes, env, memoryMb, ...run }: RunLease): LeaseBook {
   const backend = backendOf(env);
   const taken = new Map<string, Lease>();
+  const change = async (stack: string, change: Partial<Lease>): Promise<Lease> => {
+    const lease = taken.get(stack);
+    if (lease === undefined) throw new Error(`no lease was taken for ${stack}`);
+    const changed = { ...lease, ...change };
+    await writeLease(changed);
+    taken.set(stack, changed);
+    return changed;
+  };
   return {
     async take(stack, suite) {
       const expiresAt = new Date(Date.now() + ttlMinutes * 60_000).toISOString();
-      const lease = leaseFromNow({ ...run, stack, suite, standing: false, expiresAt }, env);
+      const lease = leaseFromNow({ ...run, memoryMb: 0, stack, suite, standing: false, expiresAt }, env);
       await writeLease(lease);
       taken.set(stack, lease);
     },
+    async occupy(stack) {
+      await change(stack, { memoryMb });
+    },
+    async vacate(stack) {
+      await change(stack, { memoryMb: 0 });
+    },
     async keep(stack) {
-      const lease = taken.get(stack);
-      if (lease === undefined) throw new Error(`no lease was taken for ${stack}`);
-      await writeLease({ ...lease, standing: true });
-      return lease.expiresAt;
+      return (await change(stack, { standing: true })).expiresAt;
     },
     async giveBack(stack) {
       await removeLease({ stack, backend });

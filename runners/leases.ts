@@ -18,8 +18,8 @@ const leaseSchema = z.strictObject({
   /** Of its labels: what is left of a stack is found by them. */
   runId: z.string(),
   suite: z.string(),
-  /** Σ(limits) of its environment. */
-  memoryMb: z.number().positive(),
+  /** Σ(limits) of its environment; 0 before it comes up, and once nothing of it runs any more. */
+  memoryMb: z.number().nonnegative(),
   /** Address of the Docker Engine that it is on. */
   dockerHost: z.string(),
   /** Where its state is; without it the stack can't be found. */

@@ -123,17 +123,6 @@ async function bringUp(
 ): Promise<Up> {
   await mkdir(folder, { recursive: true });
   interruption.stop.throwIfAborted();
-  const waiting = showWaiting(suite.name, progress, durations);
-  try {
-    const { memoryMb } = plan.environment;
-    await room.enter(name, memoryMb, () => leases.take(name, suite.name), {
-      signal: interruption.stop,
-      isNeeded,
-      onWait: waiting.tell,
-    });
-  } finally {
-    waiting.end();
-  }
   const settings = {
     ...plan.settings.encryption,
     config: {
@@ -141,9 +130,22 @@ async function bringUp(
       [`${configNamespace}:run`]: { id: plan.runId, suite: suite.name, ...plan.labels },
     },
   };
+  await leases.take(name, suite.name);
+  // An empty stack needs no memory: it is made while others use theirs.
   const stack = await inPhase('createMs', () => stacks.create({ name, folder, settings }));
   live.stack = stack;
 
+  const waiting = showWaiting(suite.name, progress, durations);
+  try {
+    const { memoryMb } = plan.environment;
+    await room.enter(name, memoryMb, () => leases.occupy(name), {
+      signal: interruption.stop,
+      isNeeded,
+      onWait: waiting.tell,
+    });
+  } finally {
+    waiting.end();
+  }
   live.phase = 'up';
   const events = await engine.watchEvents(scope);
   live.events = events;

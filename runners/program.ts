@@ -1,38 +1,111 @@
-import { readFile } from 'node:fs/promises';
+import { createWriteStream, openSync } from 'node:fs';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { execa } from 'execa';
+import { bundleForNode } from '../engine/bundle.js';
+import { sha256OfFile } from '../engine/cache.js';
 
-/** A bundled module still finds what lies beside its source. */
-const keepOwnUrl: Plugin = {
-  name: 'keep-own-url',
-  setup(bundler) {
-    bundler.onLoad({ filter: /[^d]\.ts$/ }, async ({ path: file }) => {
-      const source = await readFile(file, 'utf8');
-      const url = JSON.stringify(pathToFileURL(file).href);
-      return { contents: source.replaceAll('import.meta.url', url), loader: 'ts' };
-    });
-  },
-};
+/** What a program host tells the process that started it. */
+export type HostMessage = { address: string } | { outputs: unknown };
+
+/** A process that has the Pulumi program loaded. */
+export interface ProgramHost {
+  /** Where it serves the CLI as a language runtime, for `--client`. Rejects when it ends before it is ready. */
+  address: Promise<string>;
+  /** The stack's outputs, secrets in plain, as far as they are known: only an `up` that succeeds has them all. */
+  outputs: () => unknown;
+  end: () => Promise<void>;
+}
+
+const keptMs = 24 * 60 * 60_000;
 
 /**
- * The Pulumi program as one JavaScript file: a run loads it once per suite, which takes half as long as loading
- * its sources through tsx.
- * @param folder inside the checkout, so that packages are found from there.
+ * The Pulumi program with all its packages as one JavaScript file: each `up` loads it in a fifth of the time that its
+ * sources and the SDK take file by file. The file is called after what is in it, so that a run goes on with the
+ * program that it began with.
+ * @param program the module that has it as its default.
  * @returns the file's path.
  */
-export async function compileProgram(checkout: string, folder: string): Promise<string> {
-  const outfile = path.join(folder, 'program.mjs');
-  await build({
-    entryPoints: [path.join(checkout, 'index.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'silent',
-    plugins: [keepOwnUrl],
+export async function compileProgram(
+  checkout: string,
+  program = path.join(checkout, 'index.ts'),
+): Promise<string> {
+  // Inside the checkout: the packages that stay outside the file are found from there.
+  const folder = path.join(checkout, '.rehearsal', 'programs');
+  const draft = path.join(folder, `draft-${String(process.pid)}.cjs`);
+  await bundleForNode({
+    stdin: {
+      contents: `import program from '${program}'; import { serve } from './program-host.js'; serve(program);`,
+      resolveDir: import.meta.dirname,
+    },
+    outfile: draft,
   });
-  return outfile;
+  const file = path.join(folder, `${(await sha256OfFile(draft)).slice(0, 12)}.cjs`);
+  await rename(draft, file);
+  for (const name of await readdir(folder)) {
+    const other = path.join(folder, name);
+    const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > keptMs) await rm(other, { force: true });
+  }
+  return file;
+}
+
+/**
+ * Starts a process for one `up`, which loads the program while the CLI is still at other things.
+ * @param env the whole environment of the process.
+ * @param logFile takes what the program writes.
+ */
+export function startProgramHost(
+  program: string,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  logFile: string,
+): ProgramHost {
+  // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
+  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
+  // In a session of its own: Ctrl-C on a terminal is for the runner, which ends what it has begun in order.
+  const host = execa(process.execPath, [program], {
+    cwd,
+    env,
+    extendEnv: false,
+    detached: true,
+    ipc: true,
+    stdin: 'ignore',
+    stdout: log,
+    stderr: log,
+    buffer: false,
+    reject: false,
+  });
+  log.destroy();
+  let outputs: unknown;
+  const address = new Promise<string>((resolve, reject) => {
+    host.on('message', (message: HostMessage) => {
+      if ('outputs' in message) {
+        outputs = message.outputs;
+        return;
+      }
+      resolve(message.address);
+      // From now on it keeps nobody alive who has no use for it.
+      host.unref();
+      host.channel?.unref();
+    });
+    void host.then(({ shortMessage }) => {
+      reject(
+        new Error(
+          `the process that runs the Pulumi program ended: ${shortMessage ?? 'by itself'}; see ${logFile}`,
+        ),
+      );
+    });
+  });
+  // Whoever needs it will hear of it.
+  address.catch(() => undefined);
+  return {
+    address,
+    outputs: () => outputs,
+    async end() {
+      host.ref();
+      host.kill('SIGKILL');
+      await host;
+    },
+  };
 }

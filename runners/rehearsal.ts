@@ -10,7 +10,6 @@ import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
 import { makePlan, type Choices } from './plan.js';
-import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
@@ -44,9 +43,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     progress.note('Interrupted: destroying what is up. Interrupt again to leave that to the janitor.');
   });
   const { runId, folder } = plan;
-  let compiled: Promise<string> | undefined;
-  const program = (): Promise<string> => (compiled ??= compileProgram(checkout, folder));
-  // The loader that the sources need is in NODE_OPTIONS; the compiled program does without.
+  // The loader that the program's sources need is in NODE_OPTIONS; the compiled program does without.
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...engine.env,
@@ -64,7 +61,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
       dockerHost,
       env,
     }),
-    stacks: pulumiStacks(pulumi, env, checkout, program),
+    stacks: pulumiStacks(pulumi, env, checkout),
     engine: containers,
     suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId)),
   };

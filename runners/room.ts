@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { underLock } from '../engine/cache.js';
-import { waitUntil } from '../engine/wait.js';
+import { systemClock, waitUntil, type Clock } from '../engine/wait.js';
 import { occupantsOf, reasonToWait } from './admission.js';
 import type { ContainerEngine } from './docker.js';
 import { leasesFolder, readLeases, type Lease } from './leases.js';
@@ -23,6 +24,8 @@ export interface Room {
    * @throws the signal's reason, and whatever the Docker Engine or `take` throw.
    */
   enter(stack: string, memoryMb: number, take: () => Promise<void>, waiting: Waiting): Promise<void>;
+  /** Has whoever waits in this process look at once: memory has become free. */
+  lookAgain(): void;
 }
 
 const intervalMs = 500;
@@ -35,7 +38,29 @@ export function roomOf(
 ): Room {
   const line = path.join(folder, 'line');
   const isDead = ({ owner }: Lease): boolean => isProvablyDead(owner);
+  const free = new EventEmitter();
+  const clock: Clock = {
+    ...systemClock,
+    async sleep(ms, signal) {
+      const over = new AbortController();
+      const any = AbortSignal.any(signal === undefined ? [over.signal] : [over.signal, signal]);
+      const wakeUp = (): void => {
+        over.abort();
+      };
+      free.once('memory', wakeUp);
+      try {
+        await systemClock.sleep(ms, any);
+      } catch (error) {
+        if (!over.signal.aborted) throw error;
+      } finally {
+        free.off('memory', wakeUp);
+      }
+    },
+  };
   return {
+    lookAgain() {
+      free.emit('memory');
+    },
     async enter(stack, memoryMb, take, { signal, isNeeded, onWait }) {
       const demand = { stack, memoryMb };
       const { memoryMb: hostMemoryMb } = await engine.host();
@@ -66,7 +91,13 @@ export function roomOf(
       };
       try {
         const what = `memory for ${stack}`;
-        await waitUntil(attempt, isIn, { what, deadlineMs: Number.POSITIVE_INFINITY, intervalMs, signal });
+        await waitUntil(attempt, isIn, {
+          what,
+          deadlineMs: Number.POSITIVE_INFINITY,
+          intervalMs,
+          clock,
+          signal,
+        });
       } finally {
         await place?.leave();
       }

@@ -10,6 +10,7 @@ import { describeExit, runProgram, tailOf } from './exec.js';
 import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
+import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
 import type { Encryption } from './settings.js';
 import {
   containersInState,
@@ -101,21 +102,25 @@ const quotedLines = 40;
  * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own that points to the checkout's
  * program, so that nothing is written into the checkout.
  * @param env the whole environment of the CLI.
- * @param program says what a stack's project has as `main`.
+ * @param program gives the compiled program's file.
  */
 export function pulumiStacks(
   pulumi: string,
   env: NodeJS.ProcessEnv,
   checkout: string,
-  program: () => Promise<string>,
+  program = compiledOnce(checkout),
 ): StackEngine & StandingStacks {
   const quick = pulumiCommand(pulumi, env);
   const outputs = async (stackName: string, cwd: string): Promise<Outputs> => {
     const text = await quick(['stack', 'output', '--json', '--show-secrets', '--stack', stackName], cwd);
-    return parseOutputs(text, stackName);
+    return parseOutputs(JSON.parse(text), stackName);
   };
 
-  const stackIn = (name: string, folder: string, logFolder: string): Stack => {
+  const startProgram = async (folder: string, logFolder: string): Promise<ProgramHost> =>
+    startProgramHost(await program(), folder, env, path.join(logFolder, 'program.log'));
+
+  /** @param loading a process for the first `up`, which loads the program already. */
+  const stackIn = (name: string, folder: string, logFolder: string, loading?: ProgramHost): Stack => {
     let lockLeft = false;
     const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
       const logFile = path.join(logFolder, `${verb}.log`);
@@ -141,13 +146,20 @@ export function pulumiStacks(
     return {
       destroyCommand: destroyCommandOf(name),
       async up(control) {
-        await operation('up', [], control);
-        return outputs(name, folder);
+        const host = loading ?? (await startProgram(folder, logFolder));
+        loading = undefined;
+        try {
+          await operation('up', ['--client', await host.address, '--exec-kind', 'auto.inline'], control);
+          return parseOutputs(host.outputs(), name);
+        } finally {
+          await host.end();
+        }
       },
       async containers() {
         return containersInState(await quick(['stack', 'export', '--stack', name], folder));
       },
       async destroy(control) {
+        await loading?.end();
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.
         if (lockLeft) await quick(['cancel', name, '--yes'], folder);
         await operation('destroy', ['--remove'], control);
@@ -155,11 +167,11 @@ export function pulumiStacks(
     };
   };
 
-  const makeProject = async (folder: string, main: string): Promise<void> => {
+  const makeProject = async (folder: string): Promise<void> => {
     await mkdir(folder, { recursive: true });
     const text = await readFile(path.join(checkout, 'Pulumi.yaml'), 'utf8');
     const project = parse(text) as Record<string, unknown>;
-    await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main }));
+    await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
   };
 
   const breakDeadLock = async (name: string, cwd: string, lockIsDead: boolean): Promise<void> => {
@@ -173,11 +185,17 @@ export function pulumiStacks(
   return {
     outputsOf: (stackName) => outputs(stackName, checkout),
     async create({ name, folder, settings }) {
-      await makeProject(folder, await program());
+      await makeProject(folder);
       const settingsFile = path.join(folder, `Pulumi.${name}.yaml`);
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
-      await quick(initCommand(name, settings), folder);
-      return stackIn(name, folder, folder);
+      const host = await startProgram(folder, folder);
+      try {
+        await quick(initCommand(name, settings), folder);
+      } catch (error) {
+        await host.end();
+        throw error;
+      }
+      return stackIn(name, folder, folder, host);
     },
     async open({ name, project, logFolder, config }) {
       await mkdir(logFolder, { recursive: true });
@@ -188,7 +206,7 @@ export function pulumiStacks(
       return stackIn(name, project, logFolder);
     },
     async adopt({ name, folder, lockIsDead }) {
-      await makeProject(folder, `${checkout}/`);
+      await makeProject(folder);
       await breakDeadLock(name, folder, lockIsDead);
       return stackIn(name, folder, folder);
     },
@@ -222,17 +240,21 @@ export function pulumiStacks(
   };
 }
 
-/** The stacks that outlive a command. Their program is the checkout's own, uncompiled. */
+function compiledOnce(checkout: string): () => Promise<string> {
+  let compiled: Promise<string> | undefined;
+  return () => (compiled ??= compileProgram(checkout));
+}
+
+/** The stacks that outlive a command. */
 export function standingStacks({ pulumi, env }: EngineEnvironment, checkout: string): StandingStacks {
-  return pulumiStacks(pulumi, { ...process.env, ...env }, checkout, () => Promise.resolve(checkout));
+  return pulumiStacks(pulumi, { ...process.env, ...env }, checkout);
 }
 
 /** A backend in the cloud puts the organisation and a slash before the name. */
 const stackListSchema = z.array(z.object({ name: z.string() }));
 
-function parseOutputs(text: string, stackName: string): Outputs {
-  const found = JSON.parse(text) as object;
-  if (Object.keys(found).length === 0) {
+function parseOutputs(found: unknown, stackName: string): Outputs {
+  if (Object.keys(found ?? {}).length === 0) {
     throw new StackError(`stack ${stackName} is not up: npm run pulumi -- up --stack ${stackName}`);
   }
   const parsed = outputsSchema.safeParse(found);

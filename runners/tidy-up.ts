@@ -24,7 +24,7 @@ const ownerIntervalMs = 50;
 
 /** Destroys every stack of a run whose runner has died. What it does and can't do goes to stdout. */
 export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: JanitorRequest): Promise<void> {
-  const stacks = pulumiStacks(pulumi, process.env, checkout, () => Promise.resolve(checkout));
+  const stacks = pulumiStacks(pulumi, process.env, checkout);
   const engine = dockerEngine(connectDocker(dockerHost));
   const { leases, unreadable } = await readLeases();
   for (const { stack, reason } of unreadable) {

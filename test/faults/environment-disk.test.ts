@@ -14,6 +14,7 @@ import { waitUntil } from '../../engine/wait.js';
 import { dockerEngine } from '../../runners/docker.js';
 import { newRunId } from '../../runners/names.js';
 import { run } from '../../runners/run.js';
+import { compileProgram } from '../../runners/program.js';
 import { pulumiStacks } from '../../runners/stack.js';
 import { commandRunner, resultsFolderName } from '../../runners/suite-runner.js';
 import { allSuites } from '../../runners/suites.js';
@@ -76,7 +77,7 @@ test.each(cases)(
       {
         room: endlessRoom,
         leases: fakeLeases(),
-        stacks: pulumiStacks(pulumi, env, checkout, () => Promise.resolve(program)),
+        stacks: pulumiStacks(pulumi, env, checkout, () => compileProgram(checkout, program)),
         engine,
         suites: {
           async run(request) {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-environment-'));
   backend = await mkdtemp(path.join(tmpdir(), 'rehearsal-backend-'));
   env = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: `file://${backend}` };
-  stack = await pulumiStacks(engine.pulumi, env, checkout, () => Promise.resolve(checkout)).create({
+  stack = await pulumiStacks(engine.pulumi, env, checkout).create({
     name: stackName,
     folder,
     settings: { config: { 'rehearsal:profile': 'small' } },

@@ -145,7 +145,7 @@ test(
     const env: NodeJS.ProcessEnv = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: backend };
     delete env['PULUMI_CONFIG_PASSPHRASE'];
     env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphraseFile;
-    const theirs = pulumiStacks(engine.pulumi, env, checkout, () => Promise.resolve(checkout));
+    const theirs = pulumiStacks(engine.pulumi, env, checkout);
     const [over, prolonged] = [labelsOf('over'), labelsOf('prolonged')];
     for (const labels of [over, prolonged]) {
       await leaveState(engine.pulumi, env, labels);

@@ -191,7 +191,7 @@ describe("a provider of one's own", () => {
     expect(own.encryption.secretsprovider).toBe('hashivault://mykey');
     expect(own.encryption.encryptedkey).not.toBe(settings.encryption.encryptedkey);
 
-    const stacks = pulumiStacks(engine.pulumi, env, checkout, () => Promise.resolve(checkout));
+    const stacks = pulumiStacks(engine.pulumi, env, checkout);
     await stacks.create({ name: 'own', folder, settings: { ...own.encryption, config: own.config } });
     expect((await readSettingsFile(fileOf('own'))).encryption).toEqual(own.encryption);
     expect(await pulumi(['config', 'get', apiKey, '--stack', 'own'])).toBe(marker);
@@ -205,7 +205,7 @@ describe("a provider of one's own", () => {
     };
     const own = await withOwnEncryption(settings, '/nonexistent/pulumi', env);
     expect(own.encryption).toEqual({ secretsprovider: 'hashivault://mykey' });
-    const stacks = pulumiStacks(engine.pulumi, env, checkout, () => Promise.resolve(checkout));
+    const stacks = pulumiStacks(engine.pulumi, env, checkout);
     await stacks.create({ name: 'own', folder, settings: { ...own.encryption, config: own.config } });
     expect(used).toContain('/v1/transit/encrypt/mykey');
   }, 60_000);

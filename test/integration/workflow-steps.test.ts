@@ -162,7 +162,7 @@ describe('the destroy', () => {
       PULUMI_BACKEND_URL: fillIn(workflow.env['PULUMI_BACKEND_URL'] ?? '', push('main', repository)),
       PULUMI_CONFIG_PASSPHRASE: '',
     };
-    stacks = pulumiStacks(engine.pulumi, env, cwd, () => Promise.resolve(cwd));
+    stacks = pulumiStacks(engine.pulumi, env, cwd);
   }, timeoutMs);
 
   /** A stack as a run leaves it that was killed before it had made a container. */
@@ -207,7 +207,7 @@ test(
       PULUMI_BACKEND_URL: fillIn(gc.env['PULUMI_BACKEND_URL'] ?? '', delivery),
       PULUMI_CONFIG_PASSPHRASE: '',
     };
-    const stacks = pulumiStacks(engine.pulumi, env, cwd, () => Promise.resolve(cwd));
+    const stacks = pulumiStacks(engine.pulumi, env, cwd);
     const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
     const [over, lives] = ['over', 'lives'].map((name) => `${owner}-${name}`) as [string, string];
     const labels = { run: newRunId(Date.now()), suite };

@@ -11,6 +11,8 @@ import { StackError, StackLockedError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
+/** Of no use to the fixture: it never asks for it. */
+const program = path.join(checkout, 'test', 'fixtures', 'program.cjs');
 const control = { timeoutMs: 60_000, onLine: () => undefined };
 
 interface Call {
@@ -30,7 +32,7 @@ async function fixture(behaviour: string, more: Record<string, string> = {}) {
     PULUMI_FIXTURE_CALLS: callsFile,
     ...more,
   };
-  const stacks = pulumiStacks(cli, env, project, () => Promise.resolve(path.join(project, 'program.mjs')));
+  const stacks = pulumiStacks(cli, env, project, () => Promise.resolve(program));
   const create = (): Promise<Stack> =>
     stacks.create({ name: 'main-abc-one', folder, settings: { config: { 'rehearsal:profile': 'small' } } });
   const calls = async (): Promise<Call[]> =>
@@ -48,7 +50,7 @@ describe('a stack', () => {
     expect(parse(await readFile(path.join(folder, 'Pulumi.yaml'), 'utf8'))).toEqual({
       name: 'rehearsal',
       runtime: 'nodejs',
-      main: path.join(project, 'program.mjs'),
+      main: `${project}/`,
     });
     const settings = path.join(folder, 'Pulumi.main-abc-one.yaml');
     expect(parse(await readFile(settings, 'utf8'))).toEqual({ config: { 'rehearsal:profile': 'small' } });

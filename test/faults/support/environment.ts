@@ -60,7 +60,7 @@ export function provideEnvironment(services: StackConfig['services'] = {}): () =
     leftovers = () => dockerEngine(docker).leftovers({ runId: name, suite: 'none' });
     const env = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: pathToFileURL(folder).href };
     const settings = { 'rehearsal:profile': 'small', 'rehearsal:services': services };
-    stack = await pulumiStacks(engine.pulumi, env, checkout, () => Promise.resolve(checkout)).create({
+    stack = await pulumiStacks(engine.pulumi, env, checkout).create({
       name,
       folder,
       settings: { config: settings },

@@ -47,9 +47,7 @@ export async function startApplication(name: string, config: Record<string, unkn
   const docker = connectDocker(engine.dockerHost);
   const folder = await mkdtemp(path.join(tmpdir(), `rehearsal-${name}-`));
   engine.env.PULUMI_BACKEND_URL = `file://${folder}`;
-  const stack = await pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout, () =>
-    Promise.resolve(checkout),
-  ).create({
+  const stack = await pulumiStacks(engine.pulumi, { ...process.env, ...engine.env }, checkout).create({
     name: `${name}-test-${process.pid}`,
     folder: path.join(folder, 'stack'),
     settings: { config: { 'rehearsal:profile': 'small', ...config } },

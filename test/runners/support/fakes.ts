@@ -113,6 +113,8 @@ export function fakeLeases(calls: Calls = []): LeaseBook {
       calls.push(`lease ${suite}`);
       return Promise.resolve();
     },
+    occupy: () => Promise.resolve(),
+    vacate: () => Promise.resolve(),
     keep: () => Promise.resolve(keptUntil),
     giveBack(stack) {
       calls.push(`no lease ${suites.get(stack) ?? ''}`);
@@ -122,7 +124,10 @@ export function fakeLeases(calls: Calls = []): LeaseBook {
 }
 
 /** Of a host with memory for everything. */
-export const endlessRoom: Room = { enter: (_stack, _memoryMb, take) => take() };
+export const endlessRoom: Room = {
+  enter: (_stack, _memoryMb, take) => take(),
+  lookAgain: () => undefined,
+};
 
 export function fakeStacks(
   calls: Calls,
@@ -206,6 +211,7 @@ export function fakeEngine(changes: Partial<ContainerEngine> = {}): ContainerEng
       Promise.resolve({ stop: () => Promise.resolve({ memory: wellMeasured, clock: oneClock }) }),
     reports: () => Promise.resolve(serviceNames.map(reportOf)),
     leftovers: () => Promise.resolve([]),
+    kill: () => Promise.resolve(),
     limitsByStack: () => Promise.resolve(new Map()),
     everything: () => Promise.resolve([]),
     remove: () => Promise.resolve(),

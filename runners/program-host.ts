@@ -1,0 +1,36 @@
+import grpc from '@grpc/grpc-js';
+import * as pulumi from '@pulumi/pulumi';
+import * as automation from '@pulumi/pulumi/automation/server.js';
+import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
+import type { HostMessage } from './program.js';
+
+type Program = () => Promise<Record<string, unknown>>;
+
+/** What the Automation API serves an inline program with. The package's types leave it out. */
+const { LanguageServer } = automation as unknown as {
+  LanguageServer: new (program: Program) => grpc.UntypedServiceImplementation;
+};
+
+const tell = (message: HostMessage): void => void process.send?.(message);
+
+/**
+ * Serves one `up` as the Automation API would serve an inline program, but in a process of its own, which may be
+ * there before the CLI: the CLI's language host loads the SDK file by file, after the CLI has begun. It ends with the
+ * process that started it.
+ */
+export function serve(program: Program): void {
+  const runtime = new LanguageServer(async () => {
+    const outputs = await program();
+    pulumi.output(outputs).apply((values) => {
+      tell({ outputs: values });
+    });
+    return outputs;
+  });
+  const server = new grpc.Server();
+  server.addService(languageRpc.LanguageRuntimeService, runtime);
+  server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+    if (error !== null) throw error;
+    tell({ address: `127.0.0.1:${String(port)}` });
+  });
+  process.once('disconnect', () => process.exit());
+}

@@ -147,18 +147,9 @@ async function answersByHttp(
   const published = NetworkSettings.Ports[`${internalPort}/tcp`]?.[0];
   if (published === undefined) throw new Error(`its port ${internalPort} is not published`);
   const url = `http://127.0.0.1:${published.HostPort}${path}`;
-  // A request that hangs must not outlast the deadline.
-  const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
+  const endsAtMs = performance.now() + deadlineSeconds * 1000;
   await waitUntil(
-    () =>
-      fetch(url, { signal: AbortSignal.any([signal, deadline, AbortSignal.timeout(requestTimeoutMs)]) }).then(
-        async (response) => {
-          await response.body?.cancel();
-          return response.ok ? 'ok' : `HTTP ${response.status}`;
-        },
-        (error: unknown) =>
-          reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error),
-      ),
+    () => answerTo(url, Math.min(requestTimeoutMs, endsAtMs - performance.now()), signal),
     (answer) => answer === 'ok',
     {
       what: `GET ${path} on port ${internalPort}`,
@@ -167,6 +158,29 @@ async function answersByHttp(
       signal,
     },
   );
+}
+
+/**
+ * 'ok', or why not. A request that hangs must not outlast the deadline. Timers of our own: Node 20 lets signals of
+ * `AbortSignal.timeout` that were combined by `AbortSignal.any` be collected, and then they never abort.
+ */
+async function answerTo(url: string, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  const request = new AbortController();
+  const end = (): void => {
+    request.abort(signal.aborted ? signal.reason : new Error('no answer in time'));
+  };
+  const timer = setTimeout(end, Math.max(0, timeoutMs));
+  signal.addEventListener('abort', end);
+  try {
+    const response = await fetch(url, { signal: request.signal });
+    await response.body?.cancel();
+    return response.ok ? 'ok' : `HTTP ${response.status}`;
+  } catch (error) {
+    return reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  }
 }
 
 async function lastLogLines(container: Docker.Container): Promise<string> {

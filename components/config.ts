@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { imageReference } from '../images/manifest.js';
+import { hostSchema } from './hosts/settings.js';
 import { budgetProblems } from './sizing.js';
 import {
   leastMemoryMb,
@@ -11,6 +12,7 @@ import {
   type ProfileName,
   type ServiceName,
 } from './services.js';
+import { strict } from './strict.js';
 
 /** The namespace of every key in `Pulumi.<stack>.yaml`: the project's name. */
 export const configNamespace = 'rehearsal';
@@ -71,6 +73,8 @@ const configShape = {
   /** An OpenAI-compatible server instead of the scripted llm service. */
   llm: strict({ baseUrl: z.url({ protocol: /^https?$/ }), model: z.string().min(1) }).optional(),
   llmApiKey: z.union([z.string(), secretSchema]).optional(),
+  /** Where the environment runs: the Docker Engine of this machine's own context by default. */
+  host: hostSchema.default({ kind: 'local' }),
   /** Time to live of a stack, from its first `up`. */
   ttlMinutes: z.int().min(1).max(10_080).default(240),
   /** Set by the runner: what the stack's resources are labelled with. */
@@ -221,13 +225,6 @@ function limitProblems(config: StackConfig, spec: EnvironmentSpec): string[] {
   inside('sharedBuffersMb', spec.sharedBuffersMb, 'postgres');
   inside('maxmemoryMb', spec.maxmemoryMb, 'redis');
   return problems;
-}
-
-function strict<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.core.$strict> {
-  const allowed = Object.keys(shape).join(', ');
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `allowed: ${allowed}` : undefined),
-  });
 }
 
 function splitKey(key: string): [namespace: string, name: string] {

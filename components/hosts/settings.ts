@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { strict } from '../strict.js';
+
+/** One line of a public host key as `ssh-keyscan` prints it, without the host's name before it. */
+const hostKeySchema = z
+  .string()
+  .regex(
+    /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}$/,
+    "a public host key: its type and its base64, as in ssh-keyscan's output after the host's name",
+  );
+
+/** Any machine with a Docker Engine that `ssh` reaches. */
+const sshHostSchema = strict({
+  kind: z.literal('ssh'),
+  /** Name or IP address. */
+  address: z.string().regex(/^[A-Za-z0-9[\]:._-]+$/, 'a host name or an IP address'),
+  port: z.int().min(1).max(65_535).default(22),
+  user: z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 'a user name'),
+  /** The only key that the host may show. */
+  hostKey: hostKeySchema,
+  /** Path of a private key; the agent's keys by default. */
+  identityFile: z.string().min(1).optional(),
+});
+
+/** An EC2 instance made for the stack, and gone with it. */
+const awsHostSchema = strict({
+  kind: z.literal('aws'),
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region, such as eu-central-1'),
+  /** The types to choose from; the whole table by default. */
+  instanceTypes: z
+    .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, 'an EC2 instance type'))
+    .min(1)
+    .optional(),
+  /** The images have to be of the same. */
+  architecture: z.enum(['x86_64', 'arm64']).default('x86_64'),
+  spot: z.boolean().default(false),
+});
+
+/** Where the environment runs: `rehearsal:host`. */
+export const hostSchema = z.discriminatedUnion('kind', [
+  strict({ kind: z.literal('local') }),
+  sshHostSchema,
+  awsHostSchema,
+]);
+export type HostSettings = z.infer<typeof hostSchema>;
+export type SshHost = z.infer<typeof sshHostSchema>;
+export type AwsHost = z.infer<typeof awsHostSchema>;

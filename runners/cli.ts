@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import ms from 'ms';
+import { regionSchema } from '../components/hosts/settings.js';
 import { profileNames } from '../components/services.js';
 import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
@@ -18,6 +19,11 @@ const mostUsers = 1000;
 const defaultUsers = 10;
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+
+function collectRegion(value: string, earlier: string[]): string[] {
+  if (regionSchema.safeParse(value).success) return [...earlier, value];
+  throw new InvalidArgumentError('allowed is an AWS region, such as eu-central-1');
+}
 
 function parseUsers(value: string): number {
   const users = Number(value);
@@ -147,8 +153,14 @@ program
   .command('gc')
   .description('destroy what dead runners left, and what has outlived its time to live')
   .option('--dry-run', 'only say what would be destroyed', false)
-  .action(async ({ dryRun }: { dryRun: boolean }) => {
-    process.exitCode = await collectGarbage(dryRun, checkout, terminalProgress());
+  .option(
+    '--region <name>',
+    "look for hosts there, too, beside the regions of the stacks' settings; may be given several times",
+    collectRegion,
+    [],
+  )
+  .action(async ({ dryRun, region }: { dryRun: boolean; region: string[] }) => {
+    process.exitCode = await collectGarbage({ dryRun, regions: region }, checkout, terminalProgress());
   });
 
 program

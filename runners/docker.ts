@@ -122,7 +122,8 @@ async function removeOne(docker: Docker, { kind, name }: Leftover): Promise<void
   try {
     if (kind === 'container') await docker.getContainer(name).remove({ force: true, v: true });
     else if (kind === 'volume') await docker.getVolume(name).remove();
-    else await docker.getNetwork(name).remove();
+    else if (kind === 'network') await docker.getNetwork(name).remove();
+    else throw new Error(`a Docker Engine has no ${kind}`);
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode !== notFound) throw error;
   }

@@ -68,7 +68,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     engine: containers,
     suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId)),
   };
-  await destroyDeadRunnersStacks({ environment: engine, engine: containers, checkout, progress });
+  await destroyDeadRunnersStacks({ environment: engine, engine: containers, clouds: [], checkout, progress });
   const settings = await withOwnEncryption(plan.settings, pulumi, env);
   await mkdir(folder, { recursive: true });
   const janitor = startJanitor(

@@ -17,9 +17,17 @@ const extensionTag = labelKeys.expiresAt;
 
 const stateSchema = z.object({ deployment: z.object({ resources: z.array(z.unknown()).optional() }) });
 
-/** Other resources have labels of another shape, or none. */
+/** Docker's resources have labels, AWS's have tags; others have either in another shape, or none. */
 const labelledSchema = z.object({
-  inputs: z.object({ labels: z.array(z.object({ label: z.string(), value: z.string() })) }),
+  inputs: z.union([
+    z
+      .object({ labels: z.array(z.object({ label: z.string(), value: z.string() })) })
+      .transform(({ labels }) => new Map(labels.map(({ label, value }) => [label, value]))),
+    z
+      .object({ tags: z.record(z.string(), z.unknown()) })
+      // The official provider puts notes of its own among them.
+      .transform(({ tags }) => new Map(Object.entries(tags).filter(isTextual))),
+  ]),
 });
 
 /**
@@ -30,7 +38,7 @@ export function labelsInState(exported: string): StackLabels | undefined {
   for (const resource of resourcesIn(exported)) {
     const { success, data } = labelledSchema.safeParse(resource);
     if (!success) continue;
-    const labels = new Map(data.inputs.labels.map(({ label, value }) => [label, value]));
+    const labels = data.inputs;
     const [stack, run, suite, expiresAt] = [
       labels.get(labelKeys.stack),
       labels.get(labelKeys.run),
@@ -43,6 +51,8 @@ export function labelsInState(exported: string): StackLabels | undefined {
   }
   return undefined;
 }
+
+const isTextual = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
 
 const containerSchema = z.object({
   type: z.literal('docker:index/container:Container'),

@@ -73,7 +73,13 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
     progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
     return exitCodes.go;
   }
-  await destroyDeadRunnersStacks({ environment: setUpHere, engine: containers, checkout, progress });
+  await destroyDeadRunnersStacks({
+    environment: setUpHere,
+    engine: containers,
+    clouds: [],
+    checkout,
+    progress,
+  });
   try {
     await takeRoom({ ...lease, memoryMb }, containers, signal, progress);
   } catch (error) {

@@ -47,7 +47,13 @@ export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: Ja
       const onLine = (line: string): void => {
         console.log(line);
       };
-      const context = { stacks, engine, folder: path.join(folder, lease.suite, 'janitor'), onLine };
+      const context = {
+        stacks,
+        engine,
+        clouds: [],
+        folder: path.join(folder, lease.suite, 'janitor'),
+        onLine,
+      };
       await settleLease(lease, () => takeOver(lease, context));
       console.log(`${new Date().toISOString()} ${lease.stack} is destroyed`);
     } catch (error) {

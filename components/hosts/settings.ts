@@ -22,10 +22,14 @@ const sshHostSchema = strict({
   identityFile: z.string().min(1).optional(),
 });
 
+export const regionSchema = z
+  .string()
+  .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region, such as eu-central-1');
+
 /** An EC2 instance made for the stack, and gone with it. */
 const awsHostSchema = strict({
   kind: z.literal('aws'),
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region, such as eu-central-1'),
+  region: regionSchema,
   /** The types to choose from; the whole table by default. */
   instanceTypes: z
     .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, 'an EC2 instance type'))

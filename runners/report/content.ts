@@ -2,7 +2,16 @@ import { labelKeys } from '../../components/labels.js';
 import { serviceNames } from '../../components/services.js';
 import { describeCrash } from './crash.js';
 import { growthPerUserMb } from './growth.js';
-import type { Destruction, Fault, Memory, Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+import type {
+  Destruction,
+  Fault,
+  Leftover,
+  Memory,
+  Outcome,
+  RunRecord,
+  SuiteRecord,
+  TestResult,
+} from './record.js';
 
 /** What every report for people shows, before it is laid out: text as it is, escaped for nothing. */
 export interface Rows {
@@ -211,12 +220,17 @@ function destructionTroubles(suite: SuiteRecord): Trouble[] {
       return [
         {
           title: 'left over after destroy:',
-          text: destruction.leftovers
-            .map(({ kind, name }) => `  docker ${kind} rm ${kind === 'network' ? '' : '--force '}${name}`)
-            .join('\n'),
+          text: destruction.leftovers.map((leftover) => `  ${removalOf(leftover)}`).join('\n'),
         },
       ];
   }
+}
+
+/** The command that removes it; for what AWS has, there is one for all. */
+function removalOf({ kind, name }: Leftover): string {
+  if (kind === 'container' || kind === 'volume') return `docker ${kind} rm --force ${name}`;
+  if (kind === 'network') return `docker network rm ${name}`;
+  return `npm run rehearsal -- gc --region ${name.replace(/\/.*$/, '')}   # ${kind} ${name}`;
 }
 
 /** What there is to do with an environment that was kept, as commands. */

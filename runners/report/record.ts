@@ -140,7 +140,8 @@ const lastLinesSchema = z.strictObject({ service: z.string(), lines: z.array(z.s
 export type LastLines = z.infer<typeof lastLinesSchema>;
 
 export const leftoverSchema = z.strictObject({
-  kind: z.enum(['container', 'volume', 'network']),
+  kind: z.enum(['container', 'volume', 'network', 'instance', 'disk', 'security group', 'key pair']),
+  /** What AWS has: its region, a slash and its id. */
   name: z.string(),
 });
 export type Leftover = z.infer<typeof leftoverSchema>;

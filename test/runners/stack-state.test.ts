@@ -24,6 +24,20 @@ describe('whose a stack is', () => {
     expect(labelsInState(exported(root, labelled({ other: 'x' }), own))).toEqual(whose);
   });
 
+  test('is said by the tags of what AWS has', () => {
+    const tags = {
+      [labelKeys.stack]: whose.stack,
+      [labelKeys.run]: whose.run,
+      [labelKeys.suite]: whose.suite,
+      [labelKeys.expiresAt]: whose.expiresAt,
+    };
+    const group = {
+      type: 'aws:ec2/securityGroup:SecurityGroup',
+      inputs: { tags: { ...tags, __defaults: [] } },
+    };
+    expect(labelsInState(exported({ inputs: { tags: { Name: 'x' } } }, group))).toEqual(whose);
+  });
+
   test.each([
     ['without resources', JSON.stringify({ version: 3, deployment: {} })],
     ['of which no resource has labels', exported({ inputs: { name: 'x' } }, {})],

@@ -58,7 +58,7 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
     ...setup.engine,
   });
   const orphan = { stack: 'one', runId: 'tabc123xyz', suite: 'chat', backend: setup.backend ?? '' };
-  const error = await takeOver(orphan, { stacks, engine, folder, onLine: () => undefined }).then(
+  const error = await takeOver(orphan, { stacks, engine, clouds: [], folder, onLine: () => undefined }).then(
     () => undefined,
     messageOf,
   );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { imageReference } from '../images/manifest.js';
+import { sizeAwsHost } from './hosts/aws-sizing.js';
 import { hostSchema } from './hosts/settings.js';
 import { budgetProblems } from './sizing.js';
 import {
@@ -181,6 +182,10 @@ export function resolveEnvironment(
     workers: config.services.backend?.workers ?? profile.workers,
   };
   const problems = [...limitProblems(config, spec), ...budgetProblems(spec)];
+  if (config.host.kind === 'aws') {
+    const sized = sizeAwsHost(spec, config.host);
+    if ('problems' in sized) problems.push(...sized.problems);
+  }
   if (problems.length > 0) throw new ConfigError(problems, source);
   return spec;
 }

@@ -35,12 +35,38 @@ const serviceOutputSchema = z.strictObject({
   port,
 });
 
+/** Where the environment runs, and how its host is reached. */
+const hostOutputSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local') }),
+  z.strictObject({
+    kind: z.literal('ssh'),
+    address: z.string(),
+    port,
+    user: z.string(),
+    hostKey: z.string(),
+    identityFile: z.string().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('aws'),
+    region: z.string(),
+    instanceId: z.string(),
+    instanceType: z.string(),
+    address: z.string(),
+    user: z.string(),
+    /** The only key that the host shows. */
+    hostKey: z.string(),
+    /** Opens the host: secret. */
+    privateKey: z.string(),
+  }),
+]);
+
 /** The stack's outputs, as `pulumi stack output --json --show-secrets` prints them. */
 export const outputsSchema = z.strictObject({
   profile: z.enum(profileNames),
   budgetMb: z.int().positive(),
   /** Σ(limits) of the services. */
   memoryMb: z.int().positive(),
+  host: hostOutputSchema,
   network: z.string(),
   services: z.record(z.enum(serviceNames), serviceOutputSchema),
   /** `stand-in` is the scripted llm service, `external` a server that the stack's config names. */

@@ -26,8 +26,11 @@ export async function program(): Promise<TestEnvironment['outputs']> {
   const apiKey = new pulumi.Config().getSecret('llmApiKey') ?? pulumi.secret('');
   const environment = new TestEnvironment('environment', {
     spec,
-    dockerHost,
-    subnet: await reserveSubnet(connectDocker(dockerHost), stack),
+    host: {
+      dockerHost,
+      subnet: await reserveSubnet(connectDocker(dockerHost), stack),
+      outputs: { kind: 'local' },
+    },
     labels: { run: id, stack, ...labels },
     ttlMinutes: config.ttlMinutes,
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),

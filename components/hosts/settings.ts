@@ -26,6 +26,9 @@ export const regionSchema = z
   .string()
   .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region, such as eu-central-1');
 
+const architectures = ['x86_64', 'arm64'] as const;
+export type Architecture = (typeof architectures)[number];
+
 /** An EC2 instance made for the stack, and gone with it. */
 const awsHostSchema = strict({
   kind: z.literal('aws'),
@@ -36,8 +39,24 @@ const awsHostSchema = strict({
     .min(1)
     .optional(),
   /** The images have to be of the same. */
-  architecture: z.enum(['x86_64', 'arm64']).default('x86_64'),
+  architecture: z.enum(architectures).default('x86_64'),
+  /** The fewest vCPUs; by default one per worker of the backend, and two at least. */
+  vcpus: z.int().min(1).max(192).optional(),
+  /** Of the root volume; by default for the images in this repository and the profile's data. */
+  volumeGb: z.int().min(8).max(16_384).optional(),
   spot: z.boolean().default(false),
+  /** Debian or Ubuntu with cloud-init; the latest official Debian 12 by default. */
+  ami: z
+    .string()
+    .regex(/^ami-[0-9a-f]{8,17}$/, "an image's id, such as ami-0123456789abcdef0")
+    .optional(),
+  /** A subnet with a way to the internet; one of the default VPC by default. */
+  subnetId: z
+    .string()
+    .regex(/^subnet-[0-9a-f]{8,17}$/, "a subnet's id, such as subnet-0123456789abcdef0")
+    .optional(),
+  /** The only address that may connect: this machine's, as the internet sees it. Asked for by default. */
+  runnerAddress: z.ipv4({ error: 'an IPv4 address' }).optional(),
 });
 
 /** Where the environment runs: `rehearsal:host`. */

@@ -52,6 +52,7 @@ export const outputs: Outputs = {
   profile: 'small',
   budgetMb: 1792,
   memoryMb: 1712,
+  host: { kind: 'local' },
   network: 'net',
   services: Object.fromEntries(
     serviceNames.map((name) => [

@@ -1,0 +1,148 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { underLock } from '../cache.js';
+import { control, files, hostAlias, masterArguments, runSsh, sshClient } from './client.js';
+import { explainNoConnection, explainNoDocker, identityProblem, readLog, TunnelError } from './failure.js';
+import { restoreForwards } from './forwards.js';
+import { describeTarget, readTarget, tunnelOfDockerHost, writeTarget, type SshTarget } from './target.js';
+
+export interface TunnelOptions {
+  /** For all of it. */
+  deadlineMs?: number;
+  signal?: AbortSignal;
+}
+
+const defaultDeadlineMs = 20_000;
+const connectSeconds = 10;
+const pingDeadlineMs = 5_000;
+/** Linux's limit of a socket's path, less what `ssh` appends while it makes one. */
+const longestSocketPath = 107 - 17;
+
+/**
+ * Makes sure that the Docker Engine of a host answers at `dockerHostOfTunnel(folder)`: by the connection that is
+ * there, whoever made it, else by a new one, with the ports that were forwarded before. It stays when this process
+ * ends, until nobody has used it for half an hour or `closeTunnel`.
+ * @throws TunnelError, in one sentence, within the deadline; the signal's reason.
+ */
+export async function ensureTunnel(
+  folder: string,
+  target: SshTarget,
+  { deadlineMs = defaultDeadlineMs, signal }: TunnelOptions = {},
+): Promise<void> {
+  signal?.throwIfAborted();
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const ended = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  try {
+    if (isSame(await readTarget(folder), target) && (await answers(folder))) return;
+    const problem = await identityProblem(target);
+    if (problem !== undefined) throw problem;
+    refuseLongPath(folder);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await underLock(
+      folder,
+      () => undefined,
+      () => openUnlessOpen(folder, target, ended),
+    );
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!deadline.aborted || error instanceof TunnelError) throw error;
+    const seconds = String(deadlineMs / 1000);
+    throw new TunnelError('deadline', `${describeTarget(target)}: no connection within ${seconds} s`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Brings the connection back that an address of a Docker Engine needs, if it needs one.
+ * @throws TunnelError; Error when nobody knows any more which host it was.
+ */
+export async function reopenTunnel(dockerHost: string, options: TunnelOptions = {}): Promise<void> {
+  const folder = tunnelOfDockerHost(dockerHost);
+  if (folder === undefined) return;
+  const target = await readTarget(folder);
+  if (target === undefined)
+    throw new Error(`${folder} does not say which host's Docker Engine ${dockerHost} is`);
+  await ensureTunnel(folder, target, options);
+}
+
+/** Ends the connection and all that goes through it. The next `ensureTunnel` opens another one. */
+export async function closeTunnel(folder: string): Promise<void> {
+  await underLock(
+    folder,
+    () => undefined,
+    async () => {
+      await close(folder);
+      await rm(files(folder).forwards, { recursive: true, force: true });
+    },
+  );
+}
+
+/** Whether the process that holds the connection lives. */
+export const isConnected = async (folder: string): Promise<boolean> => (await control(folder, 'check')) === 0;
+
+async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
+  const sameTarget = isSame(await readTarget(folder), target);
+  if (sameTarget && (await answers(folder))) return;
+  if (sameTarget && (await isConnected(folder))) {
+    // The connection stands and somebody may use it for other things: it is the engine that doesn't answer.
+    throw await explainNoDocker(folder, target, signal);
+  }
+  await close(folder);
+  await open(folder, target, signal);
+}
+
+async function open(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
+  const { log, knownHosts } = files(folder);
+  await writeFile(knownHosts, `${hostAlias} ${target.hostKey}\n`, { mode: 0o600 });
+  await writeTarget(folder, target);
+  await writeFile(log, '', { mode: 0o600 });
+  const { exitCode } = await runSsh(sshClient(), masterArguments(folder, target, log, connectSeconds), {
+    signal,
+    silent: true,
+  });
+  if (exitCode !== 0) throw await explainNoConnection(target, await readLog(log), signal);
+  if (!(await answers(folder))) {
+    const problem = await explainNoDocker(folder, target, signal);
+    await close(folder);
+    throw problem;
+  }
+  await restoreForwards(folder);
+}
+
+async function close(folder: string): Promise<void> {
+  await control(folder, 'exit');
+  const { control: socket, socket: docker } = files(folder);
+  // What a killed process left.
+  await Promise.all([socket, docker].map((file) => rm(file, { force: true })));
+}
+
+/** Whether the Docker Engine does, through the connection. */
+export async function answers(folder: string): Promise<boolean> {
+  const { socket: socketPath } = files(folder);
+  return new Promise((resolve) => {
+    const request = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(pingDeadlineMs) });
+    request.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('error', () => {
+      resolve(false);
+    });
+  });
+}
+
+const isSame = (one: SshTarget | undefined, other: SshTarget): boolean =>
+  one !== undefined &&
+  one.address === other.address &&
+  one.port === other.port &&
+  one.user === other.user &&
+  one.hostKey === other.hostKey;
+
+function refuseLongPath(folder: string): void {
+  const { control: socket } = files(folder);
+  if (Buffer.byteLength(socket) <= longestSocketPath) return;
+  throw new Error(
+    `${socket} is too long for the path of a socket (${String(longestSocketPath)} bytes at most): choose a shorter REHEARSAL_CACHE`,
+  );
+}

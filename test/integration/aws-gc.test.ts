@@ -9,7 +9,7 @@ import { exitCodes } from '../../runners/exit-codes.js';
 import { readLeases, removeLease, writeLease } from '../../runners/leases.js';
 import type { StackLabels } from '../../runners/stack-state.js';
 import { npmRun } from '../helpers/cli.js';
-import { startEc2, type Ec2Error, type Ec2StandIn } from '../helpers/ec2-stand-in.js';
+import { startEc2, type Ec2Error, type Ec2StandIn } from '../helpers/aws/ec2.js';
 import { leaseOf } from '../runners/support/leases.js';
 import { labelled } from './support/left-behind.js';
 

@@ -7,7 +7,7 @@ import {
   type Ec2Options,
   type Ec2Resource,
   type Ec2StandIn,
-} from '../helpers/ec2-stand-in.js';
+} from '../helpers/aws/ec2.js';
 
 const region = 'eu-central-1';
 const hourMs = 3_600_000;

@@ -273,10 +273,11 @@ function filtersOf(parameters: Record<string, string>): Filter[] {
   return filters;
 }
 
-const matches = ({ id, tags }: Ec2Resource, filters: readonly Filter[]): boolean =>
+const matches = ({ id, tags, parameters }: Ec2Resource, filters: readonly Filter[]): boolean =>
   filters.every(({ name, values }) => {
     if (name === 'tag-key') return values.some((key) => key in tags);
-    if (name === 'instance-id') return values.includes(id);
+    if (name === 'instance-id' || name === 'group-id') return values.includes(id);
+    if (name === 'key-name') return values.includes(parameters['KeyName'] ?? '');
     if (name.startsWith('tag:')) return values.includes(tags[name.slice('tag:'.length)] ?? '');
     throw new Refusal('InvalidParameterValue', `The filter '${name}' is invalid`);
   });

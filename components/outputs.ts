@@ -35,17 +35,10 @@ const serviceOutputSchema = z.strictObject({
   port,
 });
 
-/** Where the environment runs, and how its host is reached. */
+/** Where the environment runs. How to log in there is in `target`. */
 const hostOutputSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('local') }),
-  z.strictObject({
-    kind: z.literal('ssh'),
-    address: z.string(),
-    port,
-    user: z.string(),
-    hostKey: z.string(),
-    identityFile: z.string().optional(),
-  }),
+  z.strictObject({ kind: z.literal('ssh') }),
   z.strictObject({
     kind: z.literal('aws'),
     region: z.string(),

@@ -29,6 +29,7 @@ export async function program(): Promise<TestEnvironment['outputs']> {
     host: {
       dockerHost,
       subnet: await reserveSubnet(connectDocker(dockerHost), stack),
+      reach: (port) => Promise.resolve(port),
       outputs: { kind: 'local' },
     },
     labels: { run: id, stack, ...labels },

@@ -36,7 +36,8 @@ describe('waitForFirstBoot', () => {
   test('waits for ssh, then for cloud-init, then for the mark that Docker answers', async () => {
     const { args, asked } = hostThat((command, seconds) => {
       if (seconds < 30) return noRoute;
-      if (command.startsWith('cat')) return seconds < 90 ? { exitCode: 1 } : { exitCode: 0, stdout: done([]) };
+      if (command.startsWith('cat'))
+        return seconds < 90 ? { exitCode: 1 } : { exitCode: 0, stdout: done([]) };
       return { exitCode: 0 };
     });
     await waitForFirstBoot(args);

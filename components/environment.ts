@@ -11,6 +11,7 @@ import type { Endpoints, Outputs } from './outputs.js';
 import { PgBouncer, pgbouncerPort } from './pgbouncer.js';
 import { database, Postgres } from './postgres.js';
 import { Redis, redisPort } from './redis.js';
+import type { SshTarget } from '../engine/ssh/target.js';
 import type { EnvironmentContext, ServiceContainer } from './service-container.js';
 import type { ServiceName } from './services.js';
 import { StackValues } from './stack-values.js';
@@ -18,6 +19,10 @@ import { StackValues } from './stack-values.js';
 export interface TestEnvironmentArgs {
   spec: EnvironmentSpec;
   dockerHost: string;
+  /** From a port that a container publishes to the one that leads there from here. */
+  reach: (port: number) => Promise<number>;
+  /** How to log in to the Docker Engine's machine; absent when it is this one. */
+  target?: SshTarget;
   /** Of the environment's network, as CIDR; counts on the first `up` only. */
   subnet: pulumi.Input<string>;
   labels: RunLabels;
@@ -57,7 +62,12 @@ export class TestEnvironment extends pulumi.ComponentResource {
       // Each `up` finds another free subnet, the network keeps its first one; a new network can't have it as well.
       { parent: this, provider, ignoreChanges: ['ipamConfigs'], deleteBeforeReplace: true },
     );
-    const context: EnvironmentContext = { dockerHost: args.dockerHost, network: network.name, labels };
+    const context: EnvironmentContext = {
+      dockerHost: args.dockerHost,
+      reach: args.reach,
+      network: network.name,
+      labels,
+    };
     const forService = (service: ServiceName): { context: EnvironmentContext; spec: ServiceSpec } => ({
       context,
       spec: spec.services[service],
@@ -129,6 +139,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
         model: (args.llm ?? standIn).model,
       },
       expiresAt: values.expiresAt,
+      ...(args.target === undefined ? {} : { target: args.target }),
       endpoints: endpointsOf(services, values),
     };
     this.registerOutputs(this.outputs);

@@ -1,8 +1,9 @@
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
-import { connectDocker, resolveDockerHost, tooOld } from '../engine/docker.js';
+import { connectDocker, tooOld } from '../engine/docker.js';
 import { ConfigError, configNamespace, parseConfig, resolveEnvironment } from './config.js';
 import { TestEnvironment } from './environment.js';
+import { accessTo } from './hosts/access.js';
 import { hostProblems } from './sizing.js';
 import { reserveSubnet } from './subnet.js';
 
@@ -18,7 +19,8 @@ export async function program(): Promise<TestEnvironment['outputs']> {
   const secretKeys = decryptedKeys();
   const config = parseConfig(pulumi.runtime.allConfig(), source, secretKeys);
   const spec = resolveEnvironment(config, source, secretKeys.includes('services'));
-  const dockerHost = resolveDockerHost();
+  if (config.host.kind === 'aws') throw new ConfigError(['rehearsal:host.kind aws is not there yet'], source);
+  const { dockerHost, reach, target } = await accessTo(config.host);
   const problems = hostProblems(spec, await hostMemoryMb(dockerHost));
   if (problems.length > 0) throw new ConfigError(problems, source);
 
@@ -27,7 +29,9 @@ export async function program(): Promise<TestEnvironment['outputs']> {
   const environment = new TestEnvironment('environment', {
     spec,
     dockerHost,
-    subnet: await reserveSubnet(connectDocker(dockerHost), stack),
+    reach,
+    ...(target === undefined ? {} : { target }),
+    subnet: await reserveSubnet(connectDocker(dockerHost), stack, target === undefined),
     labels: { run: id, stack, ...labels },
     ttlMinutes: config.ttlMinutes,
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),

@@ -66,6 +66,7 @@ beforeAll(async () => {
   environment = new TestEnvironment('environment', {
     spec: resolveEnvironment(parseConfig({ 'rehearsal:profile': 'standard' }, 'the test'), 'the test'),
     dockerHost: 'unix:///var/run/docker.sock',
+    reach: (port) => Promise.resolve(port),
     subnet: '10.213.0.32/27',
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },
     ttlMinutes: 60,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { targetSchema } from '../engine/ssh/target.js';
 import { profileNames, serviceNames } from './services.js';
 
 const port = z.int().min(1).max(65535);
@@ -66,6 +67,10 @@ export const outputsSchema = z.strictObject({
   llm: z.strictObject({ kind: z.enum(['stand-in', 'external']), baseUrl: z.string(), model: z.string() }),
   /** ISO 8601, UTC. Made once, on the first `up`. */
   expiresAt: z.iso.datetime(),
+  /**
+   * How to log in to the machine whose loopback has the ports; absent when it is the one that ran the first `up`.
+   */
+  target: targetSchema.optional(),
   /** Secret: it holds passwords. */
   endpoints: endpointsSchema,
 });

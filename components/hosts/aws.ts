@@ -141,7 +141,7 @@ async function writeKey(file: string, privateKey: string): Promise<void> {
 const subnetOn = (dockerHost: string, stack: string): Promise<string> =>
   pulumi.runtime.isDryRun()
     ? Promise.resolve('10.213.0.0/27')
-    : reserveSubnet(connectDocker(dockerHost), stack);
+    : reserveSubnet(connectDocker(dockerHost), stack, false);
 
 function portsOf(url: string | undefined): number[] {
   if (url === undefined) return [];

@@ -1,5 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
-import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { MockMonitor } from '@pulumi/pulumi/runtime/mocks.js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { hostSchema, type AwsHost } from '../../../components/hosts/settings.js';
@@ -25,20 +26,21 @@ const settingsOf = (more: object = {}): AwsHost =>
 
 interface Recorded extends Registered {
   provider: string;
-  deletedWith: string;
 }
+/** What the mocks don't hear of: by name, the URN of the resource that each is deleted with. */
+let deletedWith: Map<string, string>;
 let registered: Recorded[];
 let invoked: { token: string; inputs: unknown }[];
 
 async function withMocks(settings: AwsHost): Promise<unknown> {
   registered = [];
   invoked = [];
+  deletedWith = new Map();
   await pulumi.runtime.setMocks(
     {
-      newResource: ({ type, name, inputs, id, provider, registerRequest }) => {
+      newResource: ({ type, name, inputs, id, provider }) => {
         const state = inputs as Record<string, unknown>;
-        const deletedWith = registerRequest?.getDeletedwith() ?? '';
-        registered.push({ type, name, inputs: state, provider: provider ?? '', deletedWith });
+        registered.push({ type, name, inputs: state, provider: provider ?? '' });
         switch (type) {
           case 'pulumi-nodejs:dynamic:Resource':
             return { id: name, state: { ...state, ...(name === 'host-keys' ? keys : { expiresAt }) } };
@@ -74,13 +76,23 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   const outputs = await new Promise<unknown>((resolve) => {
     pulumi.output(environment.outputs.host).apply(resolve);
   });
-  await pulumi.runtime.disconnect();
   return outputs;
 }
 
 beforeEach(() => {
-  // Each environment with an engine of its own.
-  jest.resetModules();
+  const register = MockMonitor.prototype.registerResource;
+  jest.spyOn(MockMonitor.prototype, 'registerResource').mockImplementation(function (
+    this: MockMonitor,
+    ...args
+  ) {
+    const [request] = args as [{ getName(): string; getDeletedwith(): string }];
+    deletedWith.set(request.getName(), request.getDeletedwith());
+    return register.apply(this, args);
+  });
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
 });
 
 const only = (type: string): Recorded => {

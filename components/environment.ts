@@ -64,7 +64,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
       // Each `up` finds another free subnet, the network keeps its first one; a new network can't have it as well.
       { parent: this, provider, ignoreChanges: ['ipamConfigs'], deleteBeforeReplace: true },
     );
-    const context: EnvironmentContext = { dockerHost, network: network.name, labels };
+    const context: EnvironmentContext = { dockerHost, reach: host.reach, network: network.name, labels };
     const forService = (service: ServiceName): { context: EnvironmentContext; spec: ServiceSpec } => ({
       context,
       spec: spec.services[service],
@@ -137,6 +137,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
         model: (args.llm ?? standIn).model,
       },
       expiresAt: values.expiresAt,
+      ...(host.target === undefined ? {} : { target: host.target }),
       endpoints: endpointsOf(services, values),
     };
     this.registerOutputs(this.outputs);

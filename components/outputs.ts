@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { targetSchema } from '../engine/ssh/target.js';
 import { profileNames, serviceNames } from './services.js';
 
 const port = z.int().min(1).max(65535);
@@ -35,17 +36,10 @@ const serviceOutputSchema = z.strictObject({
   port,
 });
 
-/** Where the environment runs, and how its host is reached. */
+/** Where the environment runs. How to log in there is in `target`. */
 const hostOutputSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('local') }),
-  z.strictObject({
-    kind: z.literal('ssh'),
-    address: z.string(),
-    port,
-    user: z.string(),
-    hostKey: z.string(),
-    identityFile: z.string().optional(),
-  }),
+  z.strictObject({ kind: z.literal('ssh') }),
   z.strictObject({
     kind: z.literal('aws'),
     region: z.string(),
@@ -73,6 +67,10 @@ export const outputsSchema = z.strictObject({
   llm: z.strictObject({ kind: z.enum(['stand-in', 'external']), baseUrl: z.string(), model: z.string() }),
   /** ISO 8601, UTC. Made once, on the first `up`. */
   expiresAt: z.iso.datetime(),
+  /**
+   * How to log in to the machine whose loopback has the ports; absent when it is the one that ran the first `up`.
+   */
+  target: targetSchema.optional(),
   /** Secret: it holds passwords. */
   endpoints: endpointsSchema,
 });

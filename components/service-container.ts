@@ -9,6 +9,8 @@ import { waitForService, type Readiness } from './readiness.js';
 export interface EnvironmentContext {
   /** Address of the Docker Engine, `unix://…` or the like, known once that answers. */
   dockerHost: pulumi.Input<string>;
+  /** From a port that a container publishes to the one that leads there from here. */
+  reach: (port: number) => Promise<number>;
   /** Name of the network the services find each other on. */
   network: pulumi.Input<string>;
   labels: pulumi.Input<Record<string, string>>;
@@ -140,6 +142,7 @@ function readiness(containerId: pulumi.Output<string>, args: ServiceContainerArg
       service: spec.name,
       readiness: args.readiness ?? { kind: 'exec', command },
       secretVariables: spec.secretVariables,
+      reach: context.reach,
       deadlineSeconds: startPeriodSeconds + retries * intervalSeconds,
     });
     return true as const;

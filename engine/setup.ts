@@ -3,12 +3,13 @@ import { imageNames } from '../images/manifest.js';
 import { ensureBrowser } from './browser.js';
 import { cacheFolder, underLock } from './cache.js';
 import { connectDocker } from './docker.js';
-import { ensureDocker } from './docker-engine.js';
+import { ensureDocker, reachDocker } from './docker-engine.js';
 import { ImageBuilder } from './images.js';
 import { Pieces } from './pieces.js';
 import { type Progress } from './progress.js';
 import { ensurePrivateHome } from './provider-plugin.js';
 import { ensureLanguageHost, ensurePulumi } from './pulumi-cli.js';
+import type { SshTarget } from './ssh/target.js';
 import { stateEnvironment } from './state.js';
 
 export interface EngineEnvironment {
@@ -26,6 +27,10 @@ interface SetUpOptions {
   progress: Progress;
   /** Whether the service images are wanted. Default true. */
   images?: boolean;
+  /** Another machine, whose Docker Engine is to be used; by default the one that the `docker` command talks to. */
+  target?: SshTarget | undefined;
+  /** Whether Docker Engine is to be installed here where it is missing. Default true. */
+  installDocker?: boolean;
 }
 
 /**
@@ -33,21 +38,26 @@ interface SetUpOptions {
  * download, else a fallback. Two at once take turns; an interrupted one leaves nothing half made.
  * @throws Error that lists every piece that can't be had, with the remedy.
  */
-export async function setUp({ progress, images = true }: SetUpOptions): Promise<EngineEnvironment> {
+export async function setUp(options: SetUpOptions): Promise<EngineEnvironment> {
   const cache = cacheFolder();
   return underLock(
     cache,
     () => {
-      progress.note(`Another set-up works in ${cache}: waiting for it …`);
+      options.progress.note(`Another set-up works in ${cache}: waiting for it …`);
     },
-    () => setUpIn(cache, progress, images),
+    () => setUpIn(cache, options),
   );
 }
 
-async function setUpIn(cache: string, progress: Progress, images: boolean): Promise<EngineEnvironment> {
+async function setUpIn(
+  cache: string,
+  { progress, images = true, target, installDocker = true }: SetUpOptions,
+): Promise<EngineEnvironment> {
   const pieces = new Pieces(progress);
   const engineAndImages = async () => {
-    const engine = await pieces.get('Docker Engine', (update) => ensureDocker(cache, update));
+    const engine = await pieces.get('Docker Engine', (update) =>
+      target === undefined ? ensureDocker(cache, update, installDocker) : reachDocker(target, update),
+    );
     if (!images) return engine;
     const builder = new ImageBuilder(connectDocker(engine.host));
     await Promise.allSettled(

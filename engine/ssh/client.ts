@@ -29,19 +29,11 @@ const common = (folder: string): string[] => ['-F', 'none', '-S', files(folder).
 /** Without the brackets that URLs put around IPv6. */
 export const nameOf = (address: string): string => address.replace(/^\[(.*)\]$/, '$1');
 
-/** The arguments that open the connection and go into the background with it. */
-export function masterArguments(
-  folder: string,
-  target: SshTarget,
-  log: string,
-  connectSeconds: number,
-): string[] {
-  const { socket, knownHosts } = files(folder);
+/** Who is connected to, and that it is he. */
+function connectArguments(folder: string, target: SshTarget, connectSeconds: number): string[] {
   const options = {
-    ControlMaster: 'yes',
-    ControlPersist: persistSeconds,
     HostKeyAlias: hostAlias,
-    UserKnownHostsFile: `"${knownHosts}"`,
+    UserKnownHostsFile: `"${files(folder).knownHosts}"`,
     GlobalKnownHostsFile: '/dev/null',
     StrictHostKeyChecking: 'yes',
     CheckHostIP: 'no',
@@ -52,20 +44,52 @@ export function masterArguments(
     ConnectTimeout: connectSeconds,
     ServerAliveInterval: aliveSeconds,
     ServerAliveCountMax: aliveCount,
-    ExitOnForwardFailure: 'yes',
-    StreamLocalBindUnlink: 'yes',
     ...(target.identityFile === undefined ? {} : { IdentitiesOnly: 'yes' }),
   };
   return [
-    ...common(folder),
-    ...['-f', '-N', '-E', log],
-    ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${String(value)}`]),
+    ...asArguments(options),
     ...(target.identityFile === undefined ? [] : ['-i', target.identityFile]),
     ...['-l', target.user, '-p', String(target.port)],
+  ];
+}
+
+const asArguments = (options: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${String(value)}`]);
+
+/** The arguments that open the connection and go into the background with it. */
+export function masterArguments(
+  folder: string,
+  target: SshTarget,
+  log: string,
+  connectSeconds: number,
+): string[] {
+  const { socket } = files(folder);
+  return [
+    ...common(folder),
+    ...['-f', '-N', '-E', log],
+    ...asArguments({
+      ControlMaster: 'yes',
+      ControlPersist: persistSeconds,
+      ExitOnForwardFailure: 'yes',
+      StreamLocalBindUnlink: 'yes',
+    }),
+    ...connectArguments(folder, target, connectSeconds),
     ...['-L', `${socket}:/var/run/docker.sock`],
     ...['--', nameOf(target.address)],
   ];
 }
+
+/** The arguments that run a command on a host that has no connection yet. */
+export const commandArguments = (
+  folder: string,
+  target: SshTarget,
+  command: string,
+  connectSeconds: number,
+): string[] => [
+  ...['-F', 'none', '-S', 'none'],
+  ...connectArguments(folder, target, connectSeconds),
+  ...['--', nameOf(target.address), command],
+];
 
 /** What a key of this type signs with: a host that has others, too, is to show this one. */
 export function algorithmsOf(hostKey: string): string {
@@ -93,6 +117,7 @@ interface Ended {
   /** Undefined when it was cut short. */
   exitCode: number | undefined;
   stdout: string;
+  stderr: string;
 }
 
 interface RunOptions {
@@ -107,7 +132,7 @@ export async function runSsh(
   args: readonly string[],
   { signal, silent = false }: RunOptions = {},
 ): Promise<Ended> {
-  const { exitCode, stdout } = await execa(command, [...args], {
+  const { exitCode, stdout, stderr } = await execa(command, [...args], {
     env: environment(),
     extendEnv: false,
     stdin: 'ignore',
@@ -115,7 +140,7 @@ export async function runSsh(
     ...(signal === undefined ? {} : { cancelSignal: signal }),
     reject: false,
   });
-  return { exitCode, stdout: stdout ?? '' };
+  return { exitCode, stdout: stdout ?? '', stderr: stderr ?? '' };
 }
 
 /** Asks the process that holds the connection for something. @returns its exit code. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { cacheFolder } from '../cache.js';
 
-const targetSchema = z.strictObject({
+export const targetSchema = z.strictObject({
   /** Name or IP address. */
   address: z.string(),
   port: z.int(),

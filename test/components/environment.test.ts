@@ -68,6 +68,7 @@ beforeAll(async () => {
     host: {
       dockerHost: 'unix:///var/run/docker.sock',
       subnet: '10.213.0.32/27',
+      reach: (port) => Promise.resolve(port),
       outputs: { kind: 'local' },
     },
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },

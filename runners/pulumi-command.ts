@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { terminalProgress } from './progress.js';
-import { readArguments } from './pulumi-arguments.js';
-import { setUp, type EngineEnvironment } from './setup.js';
-import { projectFolder } from './stack-files.js';
-import { checkout, workFolder } from './state.js';
+import { terminalProgress } from '../engine/progress.js';
+import { readArguments } from '../engine/pulumi-arguments.js';
+import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import { projectFolder } from '../engine/stack-files.js';
+import { checkout, workFolder } from '../engine/state.js';
+import { targetOfFile } from './hosts/target.js';
+import { settingsFile } from './settings.js';
 
 /** `npm run pulumi -- …`: the Pulumi CLI with this project's own home, state, passphrase and loader. */
 async function main(): Promise<number> {
@@ -18,7 +20,9 @@ async function main(): Promise<number> {
       : await projectFolder(checkout, path.join(workFolder, 'stacks'), stack, (line) => {
           progress.note(line);
         });
-  const engine = await setUp({ progress, images });
+  // A destroy runs no program that would connect to the host.
+  const target = stack === undefined ? undefined : await targetOfFile(path.join(folder, settingsFile(stack)));
+  const engine = await setUp({ progress, images, target });
   if (creates && stack !== undefined) {
     const code = await run(
       engine,

@@ -103,6 +103,7 @@ async function open(folder: string, target: SshTarget, signal: AbortSignal): Pro
     signal,
     silent: true,
   });
+  signal.throwIfAborted();
   if (exitCode !== 0) throw await explainNoConnection(target, await readLog(log), signal);
   if (!(await answers(folder))) {
     const problem = await explainNoDocker(folder, target, signal);

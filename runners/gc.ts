@@ -11,6 +11,7 @@ import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
+import { engineAt, engineOfStack, leaveHost } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { regionsOfSettings } from './regions.js';
@@ -39,7 +40,7 @@ export async function collectGarbage(
   checkout: string,
   progress: Progress,
 ): Promise<number> {
-  const environment = await setUp({ progress, images: false });
+  const environment = await setUp({ progress, images: false, installDocker: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const settings = await regionsOfSettings(checkout);
   const all = await cloudsIn([...new Set([...settings.regions, ...regions])]);
@@ -47,7 +48,11 @@ export async function collectGarbage(
   const context = { environment, engine, clouds, checkout, progress };
   const leases = await readLeases();
   const { states, problems } = await readStates(standingStacks(environment, checkout), leases);
-  const resources = [...(await engine.everything()), ...tagged];
+  const here = await engine.everything().catch((error: unknown) => {
+    problems.push(`what only the Docker Engine here knows of: ${messageOf(error)}`);
+    return [];
+  });
+  const resources = [...here, ...tagged];
   const { orphans, refused } = await planFor({ leases, resources, states }, context);
   for (const reason of [...settings.problems, ...silent, ...problems, ...refused]) {
     progress.note(`Left alone: ${reason}`);
@@ -58,6 +63,7 @@ export async function collectGarbage(
     return exitCodes.go;
   }
   const failures = await destroyOrphans(orphans, context);
+  for (const { lease } of orphans) if (lease !== undefined) await leaveHost(lease.dockerHost);
   // What a region of AWS has costs money: that nobody could look is no good news.
   return failures === 0 && silent.length === 0 ? exitCodes.go : exitCodes.leak;
 }
@@ -132,13 +138,24 @@ async function destroyOne(
   const stacks = stacksOf(lease, environment, checkout);
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-gc-'));
   try {
-    const itsEngine = lease === undefined ? engine : dockerEngine(connectDocker(lease.dockerHost));
-    const work = (): Promise<void> =>
-      takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds, folder, onLine });
+    const work = async (): Promise<void> => {
+      const itsEngine =
+        lease === undefined ? await engineOfOrphan(orphan, stacks, engine) : await engineAt(lease.dockerHost);
+      await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds, folder, onLine });
+    };
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Of one that only its state or only its labels in the engine tell of. */
+async function engineOfOrphan(
+  { stack }: Orphan,
+  stacks: StandingStacks,
+  engine: ContainerEngine,
+): Promise<ContainerEngine> {
+  return (await stacks.names()).includes(stack) ? engineOfStack(stacks, stack, engine) : engine;
 }
 
 /** The stacks of the backend that the lease names, by default of this checkout's. */

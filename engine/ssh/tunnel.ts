@@ -1,5 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import path from 'node:path';
 import { underLock } from '../cache.js';
 import { control, files, hostAlias, masterArguments, runSsh, sshClient } from './client.js';
 import { explainNoConnection, explainNoDocker, identityProblem, readLog, TunnelError } from './failure.js';
@@ -37,12 +39,7 @@ export async function ensureTunnel(
     const problem = await identityProblem(target);
     if (problem !== undefined) throw problem;
     refuseLongPath(folder);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await underLock(
-      folder,
-      () => undefined,
-      () => openUnlessOpen(folder, target, ended),
-    );
+    await alone(folder, () => openUnlessOpen(folder, target, ended));
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted || error instanceof TunnelError) throw error;
@@ -66,20 +63,24 @@ export async function reopenTunnel(dockerHost: string, options: TunnelOptions = 
   await ensureTunnel(folder, target, options);
 }
 
-/** Ends the connection and all that goes through it. The next `ensureTunnel` opens another one. */
+/** Ends the connection and all that goes through it, and forgets the host. */
 export async function closeTunnel(folder: string): Promise<void> {
-  await underLock(
-    folder,
-    () => undefined,
-    async () => {
-      await close(folder);
-      await rm(files(folder).forwards, { recursive: true, force: true });
-    },
-  );
+  await alone(folder, async () => {
+    await close(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
 }
+
+/** The lock is beside the folder, so that it can go. */
+const alone = (folder: string, work: () => Promise<void>): Promise<void> =>
+  underLock(path.dirname(folder), () => undefined, work, `${path.basename(folder)}.lock`);
 
 /** Whether the process that holds the connection lives. */
 export const isConnected = async (folder: string): Promise<boolean> => (await control(folder, 'check')) === 0;
+
+/** Tells one connection from those before and after it; undefined when there was none yet. */
+export const openingOf = (folder: string): Promise<string | undefined> =>
+  readFile(files(folder).opened, 'utf8').catch(() => undefined);
 
 async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
   const sameTarget = isSame(await readTarget(folder), target);
@@ -89,11 +90,12 @@ async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSi
     throw await explainNoDocker(folder, target, signal);
   }
   await close(folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   await open(folder, target, signal);
 }
 
 async function open(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
-  const { log, knownHosts } = files(folder);
+  const { log, knownHosts, opened } = files(folder);
   await writeFile(knownHosts, `${hostAlias} ${target.hostKey}\n`, { mode: 0o600 });
   await writeTarget(folder, target);
   await writeFile(log, '', { mode: 0o600 });
@@ -101,6 +103,7 @@ async function open(folder: string, target: SshTarget, signal: AbortSignal): Pro
     signal,
     silent: true,
   });
+  signal.throwIfAborted();
   if (exitCode !== 0) throw await explainNoConnection(target, await readLog(log), signal);
   if (!(await answers(folder))) {
     const problem = await explainNoDocker(folder, target, signal);
@@ -108,6 +111,7 @@ async function open(folder: string, target: SshTarget, signal: AbortSignal): Pro
     throw problem;
   }
   await restoreForwards(folder);
+  await writeFile(opened, randomUUID(), { mode: 0o600 });
 }
 
 async function close(folder: string): Promise<void> {

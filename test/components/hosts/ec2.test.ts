@@ -1,6 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { RegisterResourceRequest } from '@pulumi/pulumi/proto/resource_pb.js';
 import { MockMonitor } from '@pulumi/pulumi/runtime/mocks.js';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { hostSchema, type AwsHost } from '../../../components/hosts/settings.js';
@@ -76,22 +77,25 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   const outputs = await new Promise<unknown>((resolve) => {
     pulumi.output(environment.outputs.host).apply(resolve);
   });
+  // The next environment replaces the mocks.
+  await pulumi.runtime.disconnect();
   return outputs;
 }
 
-beforeEach(() => {
-  const register = MockMonitor.prototype.registerResource;
+const register = MockMonitor.prototype.registerResource;
+
+beforeAll(() => {
   jest.spyOn(MockMonitor.prototype, 'registerResource').mockImplementation(function (
     this: MockMonitor,
-    ...args
+    request: RegisterResourceRequest,
+    callback,
   ) {
-    const [request] = args as [{ getName(): string; getDeletedwith(): string }];
     deletedWith.set(request.getName(), request.getDeletedwith());
-    return register.apply(this, args);
+    return register.call(this, request, callback);
   });
 });
 
-afterEach(() => {
+afterAll(() => {
   jest.restoreAllMocks();
 });
 
@@ -180,8 +184,9 @@ describe('an environment on AWS', () => {
     await withMocks(settingsOf());
     const docker = registered.filter(({ type }) => type.startsWith('docker:'));
     expect(docker).toHaveLength(20);
-    for (const { deletedWith } of docker)
-      expect(deletedWith).toMatch(/aws:ec2\/instance:Instance::host-instance$/);
+    for (const { name } of docker) {
+      expect(deletedWith.get(name)).toMatch(/aws:ec2\/instance:Instance::host-instance$/);
+    }
   });
 
   test('takes what the settings say of the instance', async () => {
@@ -228,6 +233,8 @@ describe('the policy', () => {
   const metadataOptions = { httpEndpoint: 'enabled', httpTokens: 'required', httpPutResponseHopLimit: 1 };
   const untagged = Object.fromEntries(Object.entries(tags).filter(([key]) => key !== 'rehearsal.owner'));
 
+  beforeAll(() => withMocks(settingsOf()));
+
   test.each([
     ['open to 0.0.0.0/0', group, { ingress: [{ cidrBlocks: ['192.0.2.7/32', '0.0.0.0/0'] }] }],
     ['open to ::/0', group, { ingress: [{ ipv6CidrBlocks: ['::/0'] }] }],
@@ -244,8 +251,7 @@ describe('the policy', () => {
     ['no rehearsal.owner in volumeTags', instance, { volumeTags: untagged }],
     ['no rehearsal.owner in tags', 'aws:ec2/keyPair:KeyPair', { tags: untagged }],
     ['no rehearsal.owner in tags', group, { tags: untagged }],
-  ])('refuses: %s (%s)', async (what, type, more) => {
-    await withMocks(settingsOf());
+  ])('refuses: %s (%s)', (what, type, more) => {
     expect(violations(change(type, more))).toEqual([expect.stringContaining(what)]);
   });
 });

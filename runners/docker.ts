@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import { textOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
+import { cgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';
 import { watchEvents, type EventWatch } from './event-watch.js';
 import type { ContainerState } from './oom.js';
@@ -62,8 +63,11 @@ const answerDeadlineMs = 30_000;
 const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
   withDeadline(`the Docker Engine's answer (${question})`, answerDeadlineMs, answer);
 
-/** Each question has a deadline: an engine that hangs must not hang the run. */
-export function dockerEngine(docker: Docker): ContainerEngine {
+/**
+ * Each question has a deadline: an engine that hangs must not hang the run.
+ * @param isHere whether this machine's kernel is the containers' own and may be asked about them.
+ */
+export function dockerEngine(docker: Docker, isHere = true): ContainerEngine {
   const limits = limitsByStack(docker);
   return {
     async host() {
@@ -78,7 +82,8 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       };
     },
     watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
-    sampleMemory: (containers, file, events) => sampleMemory(docker, containers, file, events),
+    sampleMemory: (containers, file, events) =>
+      sampleMemory(docker, containers, file, events, isHere ? cgroupOf : () => undefined),
     reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
     limitsByStack: () => answered('limits by stack', limits()),

@@ -10,6 +10,7 @@ import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
+import { engineAt, engineOfStack, leaveHost } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
@@ -27,12 +28,15 @@ const thisMoment = (): Moment => ({ atMs: Date.now(), uptimeS: uptime(), bootId:
  * @returns the exit code.
  */
 export async function collectGarbage(dryRun: boolean, checkout: string, progress: Progress): Promise<number> {
-  const environment = await setUp({ progress, images: false });
+  const environment = await setUp({ progress, images: false, installDocker: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const context = { environment, engine, checkout, progress };
   const leases = await readLeases();
   const { states, problems } = await readStates(standingStacks(environment, checkout), leases);
-  const resources = await engine.everything();
+  const resources = await engine.everything().catch((error: unknown) => {
+    problems.push(`what only the Docker Engine here knows of: ${messageOf(error)}`);
+    return [];
+  });
   const { orphans, refused } = await planFor({ leases, resources, states }, context);
   for (const reason of [...problems, ...refused]) progress.note(`Left alone: ${reason}`);
   if (orphans.length === 0) progress.note('There is nothing to collect.');
@@ -41,6 +45,7 @@ export async function collectGarbage(dryRun: boolean, checkout: string, progress
     return exitCodes.go;
   }
   const failures = await destroyOrphans(orphans, context);
+  for (const { lease } of orphans) if (lease !== undefined) await leaveHost(lease.dockerHost);
   return failures === 0 ? exitCodes.go : exitCodes.leak;
 }
 
@@ -97,13 +102,24 @@ async function destroyOne(
   const stacks = stacksOf(lease, environment, checkout);
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-gc-'));
   try {
-    const itsEngine = lease === undefined ? engine : dockerEngine(connectDocker(lease.dockerHost));
-    const work = (): Promise<void> =>
-      takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, folder, onLine });
+    const work = async (): Promise<void> => {
+      const itsEngine =
+        lease === undefined ? await engineOfOrphan(orphan, stacks, engine) : await engineAt(lease.dockerHost);
+      await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, folder, onLine });
+    };
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Of one that only its state or only its labels in the engine tell of. */
+async function engineOfOrphan(
+  { stack }: Orphan,
+  stacks: StandingStacks,
+  engine: ContainerEngine,
+): Promise<ContainerEngine> {
+  return (await stacks.names()).includes(stack) ? engineOfStack(stacks, stack, engine) : engine;
 }
 
 /** The stacks of the backend that the lease names, by default of this checkout's. */

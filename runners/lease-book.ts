@@ -12,20 +12,22 @@ export interface LeaseBook {
   giveBack(stack: string): Promise<void>;
 }
 
-interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'dockerHost'> {
+interface RunLease extends Pick<Lease, 'runId' | 'memoryMb'> {
+  dockerHostOf: (stack: string) => string;
   /** From the moment a lease is taken. */
   ttlMinutes: number;
   /** Of the Pulumi CLI: it says where the state is and what locks it. */
   env: NodeJS.ProcessEnv;
 }
 
-export function leaseBook({ ttlMinutes, env, ...run }: RunLease): LeaseBook {
+export function leaseBook({ ttlMinutes, env, dockerHostOf, ...run }: RunLease): LeaseBook {
   const backend = backendOf(env);
   const taken = new Map<string, Lease>();
   return {
     async take(stack, suite) {
       const expiresAt = new Date(Date.now() + ttlMinutes * 60_000).toISOString();
-      const lease = leaseFromNow({ ...run, stack, suite, standing: false, expiresAt }, env);
+      const where = { stack, suite, dockerHost: dockerHostOf(stack) };
+      const lease = leaseFromNow({ ...run, ...where, standing: false, expiresAt }, env);
       await writeLease(lease);
       taken.set(stack, lease);
     },

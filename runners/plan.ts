@@ -8,7 +8,9 @@ import {
   type EnvironmentSpec,
   type StackConfig,
 } from '../components/config.js';
+import type { SshTarget } from '../engine/ssh/target.js';
 import { branchUnderTest } from './branch.js';
+import { targetOfConfig } from './hosts/target.js';
 import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
 import { allSuites, chooseSuites, type Suite } from './suites.js';
@@ -40,6 +42,8 @@ export interface Plan {
   labels: { branch: string; owner: string };
   settings: Settings;
   environment: EnvironmentSpec;
+  /** The machine that the settings choose instead of this one. */
+  target?: SshTarget | undefined;
   llm: 'stand-in' | `external: ${string}`;
   suites: Suite[];
   /** Names of the suites that a full run has besides. */
@@ -86,6 +90,7 @@ export async function makePlan(
     labels: { branch: slugOf(branchUnderTest(checkout)), owner: userInfo().username },
     settings,
     environment,
+    target: targetOfConfig(config),
     llm: describeLlm(config.llm),
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),

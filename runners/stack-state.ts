@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { labelKeys } from '../components/labels.js';
+import { targetSchema, type SshTarget } from '../engine/ssh/target.js';
 import { parseJson } from './json.js';
 import { StackError } from './pulumi.js';
 
@@ -56,6 +57,35 @@ const containerSchema = z.object({
  */
 export const containersInState = (exported: string): string[] =>
   resourcesIn(exported).flatMap((resource) => containerSchema.safeParse(resource).data?.outputs.name ?? []);
+
+/** Where a stack's containers are. */
+export interface EngineInState {
+  /** Address of the Docker Engine, as the machine reaches it that brought the stack up. */
+  dockerHost: string;
+  /** How to log in to its machine, where it is another one. */
+  target?: SshTarget;
+}
+
+const providerSchema = z.object({
+  type: z.literal('pulumi:providers:docker'),
+  inputs: z.object({ host: z.string() }),
+});
+const rootSchema = z.object({
+  type: z.literal('pulumi:pulumi:Stack'),
+  outputs: z.object({ target: targetSchema }),
+});
+
+/**
+ * @param exported what `pulumi stack export` prints.
+ * @throws StackError when that is no state.
+ */
+export function engineInState(exported: string): EngineInState | undefined {
+  const resources = resourcesIn(exported);
+  const [host] = resources.flatMap((resource) => providerSchema.safeParse(resource).data?.inputs.host ?? []);
+  const [target] = resources.flatMap((resource) => rootSchema.safeParse(resource).data?.outputs.target ?? []);
+  if (host === undefined) return undefined;
+  return { dockerHost: host, ...(target === undefined ? {} : { target }) };
+}
 
 function resourcesIn(exported: string): unknown[] {
   const state = stateSchema.safeParse(parseJson(exported));

@@ -13,9 +13,11 @@ import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulu
 import type { Encryption } from './settings.js';
 import {
   containersInState,
+  engineInState,
   extensionArguments,
   extensionInTags,
   labelsInState,
+  type EngineInState,
   type StackLabels,
 } from './stack-state.js';
 
@@ -72,6 +74,8 @@ export interface StandingStacks {
   names(): Promise<string[]>;
   /** Whose a stack is, by its resources; undefined when none of them says so. */
   labelsOf(name: string): Promise<StackLabels | undefined>;
+  /** Where a stack's containers are; undefined when it has none. */
+  engineOf(name: string): Promise<EngineInState | undefined>;
   /** Until when a stack was prolonged, if it was: it wins over what the labels say. */
   extensionOf(name: string): Promise<string | undefined>;
   /** Lets a stack live until then: it is kept beside the state and goes with the stack. */
@@ -212,6 +216,9 @@ export function pulumiStacks(
         const copy = existsSync(`${file}.bak`) ? `; the state before it is in ${file}.bak` : '';
         throw new StackError(`${file} can't be read: ${messageOf(cause)}${copy}`, { cause });
       }
+    },
+    async engineOf(name) {
+      return engineInState(await quick(['stack', 'export', '--stack', name], checkout));
     },
     async extensionOf(name) {
       return extensionInTags(await quick(['stack', 'tag', 'ls', '--json', '--stack', name], checkout));

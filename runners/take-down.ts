@@ -7,6 +7,7 @@ import { setUp } from '../engine/setup.js';
 import { dockerEngine, type ContainerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
+import { engineOfStack } from './hosts/engine-at.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
@@ -25,8 +26,8 @@ const destroyTimeoutMs = 5 * 60_000;
  * @throws ConfigError when there is no such stack, or the set-up's error: nothing was destroyed then.
  */
 export async function takeDown(choice: DownChoice, checkout: string, progress: Progress): Promise<number> {
-  const environment = await setUp({ progress, images: false });
-  const engine = dockerEngine(connectDocker(environment.dockerHost));
+  const environment = await setUp({ progress, images: false, installDocker: false });
+  const local = dockerEngine(connectDocker(environment.dockerHost));
   const stacks = standingStacks(environment, checkout);
   const backend = backendOf({ ...process.env, ...environment.env });
   const names = await chooseStacks(choice, stacks);
@@ -42,6 +43,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
       step.update(line);
     };
     try {
+      const engine = await engineOfStack(stacks, name, local);
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
       await removeLease({ stack: name, backend });
       step.done('destroyed');

@@ -7,12 +7,13 @@ import type { SshTarget } from './target.js';
 /** Files of a connection's folder. */
 export const files = (
   folder: string,
-): Record<'control' | 'socket' | 'knownHosts' | 'log' | 'forwards', string> => ({
+): Record<'control' | 'socket' | 'knownHosts' | 'log' | 'forwards' | 'opened', string> => ({
   control: path.join(folder, 'ctl'),
   socket: path.join(folder, 'docker.sock'),
   knownHosts: path.join(folder, 'known_hosts'),
   log: path.join(folder, 'ssh.log'),
   forwards: path.join(folder, 'forwards'),
+  opened: path.join(folder, 'opened'),
 });
 
 /** The host's name in its known_hosts: there is one line, whatever the address looks like. */
@@ -108,7 +109,7 @@ export function sshClient(): string {
 
 /** An inherited mark of a run would have the connection ended with that run's processes. */
 const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'SSH_AUTH_SOCK'];
-const environment = (): Record<string, string> =>
+export const environment = (): Record<string, string> =>
   Object.fromEntries(
     inherited.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
   );

@@ -1,4 +1,5 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { underLock } from '../cache.js';
 import { control, files, hostAlias, masterArguments, runSsh, sshClient } from './client.js';
@@ -81,6 +82,10 @@ export async function closeTunnel(folder: string): Promise<void> {
 /** Whether the process that holds the connection lives. */
 export const isConnected = async (folder: string): Promise<boolean> => (await control(folder, 'check')) === 0;
 
+/** Tells one connection from those before and after it; undefined when there was none yet. */
+export const openingOf = (folder: string): Promise<string | undefined> =>
+  readFile(files(folder).opened, 'utf8').catch(() => undefined);
+
 async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
   const sameTarget = isSame(await readTarget(folder), target);
   if (sameTarget && (await answers(folder))) return;
@@ -93,7 +98,7 @@ async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSi
 }
 
 async function open(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
-  const { log, knownHosts } = files(folder);
+  const { log, knownHosts, opened } = files(folder);
   await writeFile(knownHosts, `${hostAlias} ${target.hostKey}\n`, { mode: 0o600 });
   await writeTarget(folder, target);
   await writeFile(log, '', { mode: 0o600 });
@@ -108,6 +113,7 @@ async function open(folder: string, target: SshTarget, signal: AbortSignal): Pro
     throw problem;
   }
   await restoreForwards(folder);
+  await writeFile(opened, randomUUID(), { mode: 0o600 });
 }
 
 async function close(folder: string): Promise<void> {

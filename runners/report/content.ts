@@ -17,12 +17,25 @@ export interface Trouble {
   text?: string;
 }
 
-export function heading({ runId, branch, users, environment, host }: RunRecord): string[] {
+export function heading({ runId, branch, users, environment, host, suites }: RunRecord): string[] {
   const llm = environment.llm === 'stand-in' ? 'a scripted stand-in' : environment.llm;
   return [
     `Run ${runId} of branch ${branch}: profile ${environment.profile}, ${String(users)} concurrent users, the LLM is ${llm}`,
-    `Docker Engine ${host.engineVersion}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,
+    `Docker Engine ${host.engineVersion}${placeOf(host)}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,
+    ...clockLines(suites),
   ];
+}
+
+const placeOf = ({ where, cgroupVersion }: RunRecord['host']): string =>
+  where === undefined ? '' : ` at ${where}, cgroup v${cgroupVersion}`;
+
+/** Of another machine, where it was known the least well. */
+function clockLines(suites: readonly SuiteRecord[]): string[] {
+  const known = suites.flatMap(({ clock }) => (clock.measured ? (clock.value.host ?? []) : []));
+  const [worst] = known.toSorted((one, other) => other.uncertaintyMs - one.uncertaintyMs);
+  if (worst === undefined) return [];
+  const [ahead, uncertainty] = [worst.aheadMs, worst.uncertaintyMs].map((ms) => ms.toFixed(1));
+  return [`Its clock is ${ahead} ± ${uncertainty} ms ahead of ours: the latencies are corrected by that`];
 }
 
 export function verdictLine({ verdict, notChosen }: RunRecord): string {

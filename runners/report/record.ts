@@ -96,6 +96,11 @@ const clockSchema = z.strictObject({
   engineAheadMs: z.number(),
   /** How far our clock was set while the suite ran, at most. */
   setByMs: z.number(),
+  /**
+   * A host's own clock against ours, where it isn't the same machine: the latencies are corrected by it, and may be
+   * off by its uncertainty.
+   */
+  host: z.strictObject({ aheadMs: z.number(), uncertaintyMs: z.number().nonnegative() }).optional(),
 });
 export type Clock = z.infer<typeof clockSchema>;
 
@@ -237,6 +242,8 @@ export const runRecordSchema = z.strictObject({
     llm: z.union([z.literal('stand-in'), z.templateLiteral(['external: ', z.string()])]),
   }),
   host: z.strictObject({
+    /** How it is reached; absent when the engine is the one that the `docker` command talks to. */
+    where: z.string().optional(),
     engineVersion: z.string(),
     operatingSystem: z.string(),
     kernel: z.string(),

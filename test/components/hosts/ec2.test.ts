@@ -30,6 +30,17 @@ interface Recorded extends Registered {
 }
 /** What the mocks don't hear of: by name, the URN of the resource that each is deleted with. */
 let deletedWith: Map<string, string>;
+/** Resource and property of what the program passed on as a secret. */
+let secretInputs: string[];
+
+const unwrap = (name: string, inputs: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([property, value]) => {
+      if (!pulumi.runtime.isRpcSecret(value)) return [property, value];
+      secretInputs.push(`${name}.${property}`);
+      return [property, pulumi.runtime.unwrapRpcSecret(value) as unknown];
+    }),
+  );
 let registered: Recorded[];
 let invoked: { token: string; inputs: unknown }[];
 
@@ -37,10 +48,11 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   registered = [];
   invoked = [];
   deletedWith = new Map();
+  secretInputs = [];
   await pulumi.runtime.setMocks(
     {
-      newResource: ({ type, name, inputs, id, provider }) => {
-        const state = inputs as Record<string, unknown>;
+      newResource: ({ type, name, inputs, provider }) => {
+        const state = unwrap(name, inputs as Record<string, unknown>);
         registered.push({ type, name, inputs: state, provider: provider ?? '' });
         switch (type) {
           case 'pulumi-nodejs:dynamic:Resource':
@@ -49,8 +61,12 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
             return { id: 'i-0123456789abcdef0', state: { ...state, publicIp: '198.51.100.9' } };
           case 'aws:ec2/keyPair:KeyPair':
             return { id: 'host-key-1', state: { ...state, keyName: 'host-key-1' } };
+          case 'docker:index/remoteImage:RemoteImage':
+            return { id: `id-${name}`, state: { ...state, imageId: `sha256:${name}` } };
+          case 'docker:index/container:Container':
+            return { id: `id-${name}`, state: { ...state, name: `${name}-1`, ports: [{ external: 40000 }] } };
           default:
-            return { id: id ?? `id-${name}`, state: { ...state, name: `${name}-1` } };
+            return { id: `id-${name}`, state: { ...state, name: `${name}-1` } };
         }
       },
       call: ({ token, inputs }) => {
@@ -158,6 +174,8 @@ describe('an environment on AWS', () => {
     expect(parse(userData as string)).toMatchObject({
       ssh_keys: { ed25519_private: keys.hostPrivateKey, ed25519_public: keys.hostPublicKey },
     });
+    // The host's private key is in it.
+    expect(secretInputs).toContain('host-instance.userData');
     for (const { type, provider } of aws) {
       if (type !== 'pulumi:providers:aws') expect(provider).toContain('host-aws');
     }

@@ -29,7 +29,8 @@ export async function compareClocks(folder: string): Promise<HostClock> {
     child.stdin.on('error', reject);
   });
   failed.catch(() => undefined);
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout });
+  const answers: AsyncIterator<string, undefined> = lines[Symbol.asyncIterator]();
   let best: HostClock | undefined;
   try {
     for (let round = 0; round < rounds; round += 1) {

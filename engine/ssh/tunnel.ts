@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import path from 'node:path';
 import { underLock } from '../cache.js';
 import { control, files, hostAlias, masterArguments, runSsh, sshClient } from './client.js';
 import { explainNoConnection, explainNoDocker, identityProblem, readLog, TunnelError } from './failure.js';
@@ -38,12 +39,7 @@ export async function ensureTunnel(
     const problem = await identityProblem(target);
     if (problem !== undefined) throw problem;
     refuseLongPath(folder);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await underLock(
-      folder,
-      () => undefined,
-      () => openUnlessOpen(folder, target, ended),
-    );
+    await alone(folder, () => openUnlessOpen(folder, target, ended));
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted || error instanceof TunnelError) throw error;
@@ -67,17 +63,17 @@ export async function reopenTunnel(dockerHost: string, options: TunnelOptions = 
   await ensureTunnel(folder, target, options);
 }
 
-/** Ends the connection and all that goes through it. The next `ensureTunnel` opens another one. */
+/** Ends the connection and all that goes through it, and forgets the host. */
 export async function closeTunnel(folder: string): Promise<void> {
-  await underLock(
-    folder,
-    () => undefined,
-    async () => {
-      await close(folder);
-      await rm(files(folder).forwards, { recursive: true, force: true });
-    },
-  );
+  await alone(folder, async () => {
+    await close(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
 }
+
+/** The lock is beside the folder, so that it can go. */
+const alone = (folder: string, work: () => Promise<void>): Promise<void> =>
+  underLock(path.dirname(folder), () => undefined, work, `${path.basename(folder)}.lock`);
 
 /** Whether the process that holds the connection lives. */
 export const isConnected = async (folder: string): Promise<boolean> => (await control(folder, 'check')) === 0;
@@ -94,6 +90,7 @@ async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSi
     throw await explainNoDocker(folder, target, signal);
   }
   await close(folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   await open(folder, target, signal);
 }
 
@@ -106,6 +103,7 @@ async function open(folder: string, target: SshTarget, signal: AbortSignal): Pro
     signal,
     silent: true,
   });
+  signal.throwIfAborted();
   if (exitCode !== 0) throw await explainNoConnection(target, await readLog(log), signal);
   if (!(await answers(folder))) {
     const problem = await explainNoDocker(folder, target, signal);

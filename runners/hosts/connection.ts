@@ -20,7 +20,7 @@ export interface Connection {
 }
 
 const pauseMs = 250;
-/** How long somebody waits for a host that doesn't answer any more. */
+/** How long after a cut a host may take to be there again. */
 const returnDeadlineMs = 30_000;
 /** A bit longer than a dead connection takes to be found dead. */
 const verifyDeadlineMs = 15_000;
@@ -33,6 +33,8 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
   const { signal } = released;
   const listeners = new Set<(cut: Error) => void>();
   let cuts = 0;
+  /** When nobody answered any more, by the clock that only ever ticks. */
+  let lostMs = -Infinity;
 
   const openAgain = async (): Promise<void> => {
     while (!signal.aborted && !(await answers(folder))) {
@@ -51,11 +53,13 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
     for (const tell of listeners) tell(cut);
   };
   let judged: Promise<void> = Promise.resolve();
+  const isOver = (): boolean => signal.aborted;
   const watch = async (): Promise<void> => {
-    while (!signal.aborted) {
+    while (!isOver()) {
       const opened = await openingOf(folder);
       await endOfStream(folder, signal);
-      if (signal.aborted) return;
+      if (isOver()) return;
+      lostMs = systemClock.now();
       judged = judge(opened);
       await judged;
       await openAgain();
@@ -75,7 +79,9 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
             return false;
           },
         );
-      const wait = { what: describeTarget(target), deadlineMs: returnDeadlineMs, intervalMs: pauseMs };
+      // Who comes later doesn't wait again for a host that didn't come back.
+      const deadlineMs = Math.max(0, returnDeadlineMs - (systemClock.now() - lostMs));
+      const wait = { what: describeTarget(target), deadlineMs, intervalMs: pauseMs };
       await waitUntil(attempt, Boolean, wait).catch((error: unknown) => {
         throw last ?? error;
       });
@@ -111,11 +117,5 @@ function endOfStream(folder: string, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What another attempt may find otherwise. */
-const mayPass: ReadonlySet<string> = new Set([
-  'unreachable',
-  'refused',
-  'no ssh server',
-  'no docker',
-  'deadline',
-]);
+/** What another attempt may find otherwise. An engine that has ended doesn't come back by itself. */
+const mayPass: ReadonlySet<string> = new Set(['unreachable', 'refused', 'no ssh server', 'deadline']);

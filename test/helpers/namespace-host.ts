@@ -43,6 +43,8 @@ export interface NamespaceHost {
   killSshd(): Promise<void>;
   /** @param settings lines of sshd_config before the host's own. */
   startSshd(settings?: readonly string[]): Promise<void>;
+  /** Makes it a host of this size for whoever asks from now on. */
+  pretendMemory(memoryMb: number): Promise<void>;
   /** Pulls the plug: nothing on it lives on, its disk stays. */
   die(): Promise<void>;
   /** After `die`, at the same address. */
@@ -71,8 +73,8 @@ export async function startNamespaceHost(options: NamespaceHostOptions = {}): Pr
   await writeAccounts(folder);
   const own = await readFile(`${identityFile}.pub`, 'utf8');
   await writeFile(inFolder('authorized_keys'), `${options.authorizedKey ?? own}\n`);
-  if (options.memoryMb !== undefined) await writeMeminfo(inFolder('meminfo'), options.memoryMb);
-  await writeFile(inFolder('init'), initScript(folder, options.memoryMb !== undefined));
+  await writeMeminfo(inFolder('meminfo'), options.memoryMb);
+  await writeFile(inFolder('init'), initScript(folder));
   const cgroup = path.basename(folder);
   const link = await linkTo();
 
@@ -147,6 +149,7 @@ export async function startNamespaceHost(options: NamespaceHostOptions = {}): Pr
       startInside([findOnPath('sshd') ?? 'sshd', '-D', '-e', '-f', '/run/ssh/sshd_config'], 'sshd.log');
       await until('the host’s sshd listens', () => listens(link.address));
     },
+    pretendMemory: (memoryMb) => writeMeminfo(inFolder('meminfo'), memoryMb),
     async die() {
       const { outer, pid } = living();
       const ended = once(outer, 'exit');
@@ -190,7 +193,7 @@ export async function startNamespaceHost(options: NamespaceHostOptions = {}): Pr
 }
 
 /** The host's first process. It takes in the orphans, as such processes do. */
-function initScript(folder: string, hasMeminfo: boolean): string {
+function initScript(folder: string): string {
   const bind = (name: string, place: string): string => `mount --bind ${path.join(folder, name)} ${place}`;
   return [
     'set -e',
@@ -200,7 +203,7 @@ function initScript(folder: string, hasMeminfo: boolean): string {
     `cp ${path.join(folder, 'host_key')} ${path.join(folder, 'authorized_keys')} /run/ssh/`,
     'chmod 600 /run/ssh/host_key',
     ...['passwd', 'group', 'shadow'].map((name) => bind(name, `/etc/${name}`)),
-    ...(hasMeminfo ? [bind('meminfo', '/proc/meminfo')] : []),
+    bind('meminfo', '/proc/meminfo'),
     'ip link set lo up',
     'echo up',
     'while :; do sleep 1000 & wait; done',
@@ -234,9 +237,11 @@ async function writeAccounts(folder: string): Promise<void> {
   });
 }
 
-async function writeMeminfo(file: string, memoryMb: number): Promise<void> {
+/** In place: the file is mounted. */
+async function writeMeminfo(file: string, memoryMb: number | undefined): Promise<void> {
   const text = await readFile('/proc/meminfo', 'utf8');
-  await writeFile(file, text.replace(/^(MemTotal: +)\d+/m, `$1${String(memoryMb * 1024)}`));
+  const total = memoryMb === undefined ? undefined : String(memoryMb * 1024);
+  await writeFile(file, total === undefined ? text : text.replace(/^(MemTotal: +)\d+/m, `$1${total}`));
 }
 
 async function makeKey(file: string): Promise<void> {

@@ -8,8 +8,10 @@ import {
   type EnvironmentSpec,
   type StackConfig,
 } from '../components/config.js';
+import { sizeAwsHost } from '../components/hosts/aws-sizing.js';
 import type { SshTarget } from '../engine/ssh/target.js';
 import { branchUnderTest } from './branch.js';
+import type { AwsPlan } from './cost.js';
 import { targetOfConfig } from './hosts/target.js';
 import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
@@ -44,6 +46,8 @@ export interface Plan {
   environment: EnvironmentSpec;
   /** The machine that the settings choose instead of this one. */
   target?: SshTarget | undefined;
+  /** The instances that the settings choose to have made. */
+  aws?: AwsPlan;
   llm: 'stand-in' | `external: ${string}`;
   suites: Suite[];
   /** Names of the suites that a full run has besides. */
@@ -91,6 +95,7 @@ export async function makePlan(
     settings,
     environment,
     target: targetOfConfig(config),
+    ...awsPlanOf(config, environment),
     llm: describeLlm(config.llm),
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
@@ -100,6 +105,13 @@ export async function makePlan(
     ttlMinutes: config.ttlMinutes,
     users: choices.users,
   };
+}
+
+function awsPlanOf({ host }: StackConfig, environment: EnvironmentSpec): { aws?: AwsPlan } {
+  if (host.kind !== 'aws') return {};
+  const sized = sizeAwsHost(environment, host);
+  // What is wrong with it was told with the environment's other problems.
+  return 'size' in sized ? { aws: { ...sized.size, region: host.region, spot: host.spot } } : {};
 }
 
 const ttlKey = `${configNamespace}:ttlMinutes`;

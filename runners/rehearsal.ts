@@ -9,6 +9,7 @@ import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
 import { makePlan, type Choices, type Plan } from './plan.js';
+import { costLine } from './plan-report.js';
 import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
@@ -37,6 +38,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const plan = await makePlan(choices, checkout, (line) => {
     progress.note(line);
   });
+  if (plan.aws !== undefined) progress.note(costLine({ ...plan, aws: plan.aws }));
   const engine = await setUp({ progress, target: plan.target });
   const host = hostOf(plan.target, engine.dockerHost);
   try {

@@ -31,10 +31,7 @@ export function sizeAwsHost(
     architecture,
     ...(types === undefined ? {} : { types }),
   });
-  if ('problems' in choice) {
-    const sum = `the services' memory limits sum up to ${spec.memoryMb} MiB, the host keeps ${hostReserveMb} MiB for itself`;
-    return { problems: choice.problems.map((problem) => `${problem} (${sum})`) };
-  }
+  if ('problems' in choice) return choice;
   return { size: { type: choice.chosen, volumeGb: settings.volumeGb ?? neededGb(spec) } };
 }
 

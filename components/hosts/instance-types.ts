@@ -132,7 +132,7 @@ export function chooseInstanceType(needs: InstanceNeeds): { chosen: InstanceType
   return {
     problems: [
       usableMb(largest) < memoryMb
-        ? `${memoryMb} MiB are needed, the largest of ${choice}, ${largest.name}, has ${usableMb(largest)} MiB ` +
+        ? `${memoryMb} MiB are needed, Σ(limits) and what the host keeps for itself, the largest of ${choice}, ${largest.name}, has ${usableMb(largest)} MiB ` +
           `(of ${largest.memoryMb} MiB, less what firmware and kernel keep): lower limits${types === undefined ? '' : ', or name larger types in rehearsal:host.instanceTypes'}`
         : `${memoryMb} MiB and ${vcpus} vCPUs are needed: none of ${choice} has both`,
     ],

@@ -1,3 +1,4 @@
+import { dollars, priceNote } from '../cost.js';
 import { labelKeys } from '../../components/labels.js';
 import { serviceNames } from '../../components/services.js';
 import { describeCrash } from './crash.js';
@@ -145,6 +146,16 @@ const shortestWaitMs = 1_000;
 
 export const runnerLine = ({ runner }: RunRecord): string =>
   `The runner's own process used ${runner.peakRssMb.toFixed(0)} MiB at most.`;
+
+/** Nothing where nobody pays by the hour. */
+export function costLines({ cost }: RunRecord): string[] {
+  if (cost === undefined) return [];
+  const { instanceType, vcpus, memoryMb, volumeGb, region, spot, prices, usd, atMostUsd } = cost;
+  return [
+    `Cost: ${dollars(usd)} by the time that its instances were there, ${dollars(atMostUsd)} was the most before the run ` +
+      `(${instanceType} in ${region}, ${String(vcpus)} vCPUs, ${String(memoryMb)} MiB, ${String(volumeGb)} GB; ${priceNote(spot, prices)})`,
+  ];
+}
 
 export function metricRows({ verdict }: RunRecord): Rows {
   return {

@@ -253,6 +253,24 @@ export const runRecordSchema = z.strictObject({
     memoryMb,
     node: z.string(),
   }),
+  /** What the instances of a run on AWS cost by their list price; absent elsewhere. */
+  cost: z
+    .strictObject({
+      instanceType: z.string(),
+      vcpus: z.int().positive(),
+      memoryMb,
+      volumeGb: z.int().positive(),
+      region: z.string(),
+      /** Then the figures are the most that it costs. */
+      spot: z.boolean(),
+      /** Region and date of the prices. */
+      prices: z.string(),
+      /** Estimated before the run. */
+      atMostUsd: z.number().nonnegative(),
+      /** By the time that each instance was there. */
+      usd: z.number().nonnegative(),
+    })
+    .optional(),
   /** The runner's own process, whatever it started apart. */
   runner: z.strictObject({ peakRssMb: memoryMb }),
   suites: z.array(suiteRecordSchema).min(1),

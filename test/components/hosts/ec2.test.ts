@@ -1,6 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { RegisterResourceRequest } from '@pulumi/pulumi/proto/resource_pb.js';
 import { MockMonitor } from '@pulumi/pulumi/runtime/mocks.js';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { hostSchema, type AwsHost } from '../../../components/hosts/settings.js';
@@ -29,6 +30,17 @@ interface Recorded extends Registered {
 }
 /** What the mocks don't hear of: by name, the URN of the resource that each is deleted with. */
 let deletedWith: Map<string, string>;
+/** Resource and property of what the program passed on as a secret. */
+let secretInputs: string[];
+
+const unwrap = (name: string, inputs: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([property, value]) => {
+      if (!pulumi.runtime.isRpcSecret(value)) return [property, value];
+      secretInputs.push(`${name}.${property}`);
+      return [property, pulumi.runtime.unwrapRpcSecret(value) as unknown];
+    }),
+  );
 let registered: Recorded[];
 let invoked: { token: string; inputs: unknown }[];
 
@@ -36,10 +48,11 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   registered = [];
   invoked = [];
   deletedWith = new Map();
+  secretInputs = [];
   await pulumi.runtime.setMocks(
     {
-      newResource: ({ type, name, inputs, id, provider }) => {
-        const state = inputs as Record<string, unknown>;
+      newResource: ({ type, name, inputs, provider }) => {
+        const state = unwrap(name, inputs as Record<string, unknown>);
         registered.push({ type, name, inputs: state, provider: provider ?? '' });
         switch (type) {
           case 'pulumi-nodejs:dynamic:Resource':
@@ -48,8 +61,12 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
             return { id: 'i-0123456789abcdef0', state: { ...state, publicIp: '198.51.100.9' } };
           case 'aws:ec2/keyPair:KeyPair':
             return { id: 'host-key-1', state: { ...state, keyName: 'host-key-1' } };
+          case 'docker:index/remoteImage:RemoteImage':
+            return { id: `id-${name}`, state: { ...state, imageId: `sha256:${name}` } };
+          case 'docker:index/container:Container':
+            return { id: `id-${name}`, state: { ...state, name: `${name}-1`, ports: [{ external: 40000 }] } };
           default:
-            return { id: id ?? `id-${name}`, state: { ...state, name: `${name}-1` } };
+            return { id: `id-${name}`, state: { ...state, name: `${name}-1` } };
         }
       },
       call: ({ token, inputs }) => {
@@ -76,22 +93,25 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   const outputs = await new Promise<unknown>((resolve) => {
     pulumi.output(environment.outputs.host).apply(resolve);
   });
+  // The next environment replaces the mocks.
+  await pulumi.runtime.disconnect();
   return outputs;
 }
 
-beforeEach(() => {
-  const register = MockMonitor.prototype.registerResource;
+const register = MockMonitor.prototype.registerResource;
+
+beforeAll(() => {
   jest.spyOn(MockMonitor.prototype, 'registerResource').mockImplementation(function (
     this: MockMonitor,
-    ...args
+    request: RegisterResourceRequest,
+    callback,
   ) {
-    const [request] = args as [{ getName(): string; getDeletedwith(): string }];
     deletedWith.set(request.getName(), request.getDeletedwith());
-    return register.apply(this, args);
+    return register.call(this, request, callback);
   });
 });
 
-afterEach(() => {
+afterAll(() => {
   jest.restoreAllMocks();
 });
 
@@ -154,6 +174,8 @@ describe('an environment on AWS', () => {
     expect(parse(userData as string)).toMatchObject({
       ssh_keys: { ed25519_private: keys.hostPrivateKey, ed25519_public: keys.hostPublicKey },
     });
+    // The host's private key is in it.
+    expect(secretInputs).toContain('host-instance.userData');
     for (const { type, provider } of aws) {
       if (type !== 'pulumi:providers:aws') expect(provider).toContain('host-aws');
     }
@@ -180,8 +202,9 @@ describe('an environment on AWS', () => {
     await withMocks(settingsOf());
     const docker = registered.filter(({ type }) => type.startsWith('docker:'));
     expect(docker).toHaveLength(20);
-    for (const { deletedWith } of docker)
-      expect(deletedWith).toMatch(/aws:ec2\/instance:Instance::host-instance$/);
+    for (const { name } of docker) {
+      expect(deletedWith.get(name)).toMatch(/aws:ec2\/instance:Instance::host-instance$/);
+    }
   });
 
   test('takes what the settings say of the instance', async () => {
@@ -228,6 +251,8 @@ describe('the policy', () => {
   const metadataOptions = { httpEndpoint: 'enabled', httpTokens: 'required', httpPutResponseHopLimit: 1 };
   const untagged = Object.fromEntries(Object.entries(tags).filter(([key]) => key !== 'rehearsal.owner'));
 
+  beforeAll(() => withMocks(settingsOf()));
+
   test.each([
     ['open to 0.0.0.0/0', group, { ingress: [{ cidrBlocks: ['192.0.2.7/32', '0.0.0.0/0'] }] }],
     ['open to ::/0', group, { ingress: [{ ipv6CidrBlocks: ['::/0'] }] }],
@@ -244,8 +269,7 @@ describe('the policy', () => {
     ['no rehearsal.owner in volumeTags', instance, { volumeTags: untagged }],
     ['no rehearsal.owner in tags', 'aws:ec2/keyPair:KeyPair', { tags: untagged }],
     ['no rehearsal.owner in tags', group, { tags: untagged }],
-  ])('refuses: %s (%s)', async (what, type, more) => {
-    await withMocks(settingsOf());
+  ])('refuses: %s (%s)', (what, type, more) => {
     expect(violations(change(type, more))).toEqual([expect.stringContaining(what)]);
   });
 });

@@ -2,6 +2,7 @@ import {
   DeleteKeyPairCommand,
   DeleteSecurityGroupCommand,
   DeleteVolumeCommand,
+  DescribeInstanceTypeOfferingsCommand,
   DescribeKeyPairsCommand,
   EC2Client,
   EC2ServiceException,
@@ -29,7 +30,7 @@ const intervalMs = 2_000;
 const endedStates = ['terminated'];
 
 /** Credentials, and another endpoint, come from where the AWS tools have them. */
-export function cloudIn(region: string): Cloud {
+export function ec2In(region: string): Cloud {
   // It warns of what a later version of it will need.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const client = new EC2Client({
@@ -48,6 +49,7 @@ export function cloudIn(region: string): Cloud {
     everything: () => inRegion(labelled(client, region, [{ Name: 'tag-key', Values: [labelKeys.run] }])),
     leftovers: (scope) => inRegion(leftoversOf(client, region, scope)),
     remove: (leftovers) => inRegion(remove(client, region, leftovers)),
+    refuseUnlessReady: (type) => inRegion(refuseUnlessOffered(client, type)),
   };
 }
 
@@ -57,6 +59,17 @@ const reasonOf = (error: unknown): string =>
 
 const isRefused = (error: unknown, ...codes: string[]): boolean =>
   error instanceof EC2ServiceException && codes.includes(error.name);
+
+async function refuseUnlessOffered(client: EC2Client, type: string): Promise<void> {
+  const Filters = [{ Name: 'instance-type', Values: [type] }];
+  const { InstanceTypeOfferings = [] } = await client.send(
+    new DescribeInstanceTypeOfferingsCommand({ LocationType: 'region', Filters }),
+  );
+  if (InstanceTypeOfferings.length > 0) return;
+  throw new Error(
+    `the region has no instances of the type ${type}: name others in rehearsal:host.instanceTypes, or another rehearsal:host.region`,
+  );
+}
 
 async function leftoversOf(client: EC2Client, region: string, { runId, suite }: Scope): Promise<Leftover[]> {
   const filters = [

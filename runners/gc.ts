@@ -4,14 +4,14 @@ import path from 'node:path';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
-import { cloudsIn, type Cloud } from './cloud.js';
+import { cloudIn, type Cloud, type Place } from './cloud.js';
 import { dockerEngine, type ContainerEngine, type Labelled } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
-import { engineAt, engineOfStack, leaveHost } from './hosts/engine-at.js';
+import { leaveHost, placeOf, placeOfStack } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { regionsOfSettings } from './regions.js';
@@ -43,7 +43,7 @@ export async function collectGarbage(
   const environment = await setUp({ progress, images: false, installDocker: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const settings = await regionsOfSettings(checkout);
-  const all = await cloudsIn([...new Set([...settings.regions, ...regions])]);
+  const all = await Promise.all([...new Set([...settings.regions, ...regions])].map(cloudIn));
   const { clouds, tagged, silent } = await askClouds(all);
   const context = { environment, engine, clouds, checkout, progress };
   const leases = await readLeases();
@@ -63,7 +63,6 @@ export async function collectGarbage(
     return exitCodes.go;
   }
   const failures = await destroyOrphans(orphans, context);
-  for (const { lease } of orphans) if (lease !== undefined) await leaveHost(lease.dockerHost);
   // What a region of AWS has costs money: that nobody could look is no good news.
   return failures === 0 && silent.length === 0 ? exitCodes.go : exitCodes.leak;
 }
@@ -116,6 +115,7 @@ async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext
       await destroyOne(orphan, context, (line) => {
         step.update(line);
       });
+      if (orphan.lease !== undefined) await leaveHost(orphan.lease.dockerHost);
       step.done('destroyed');
     } catch (error) {
       failures += 1;
@@ -140,8 +140,9 @@ async function destroyOne(
   try {
     const work = async (): Promise<void> => {
       const itsEngine =
-        lease === undefined ? await engineOfOrphan(orphan, stacks, engine) : await engineAt(lease.dockerHost);
-      await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds, folder, onLine });
+        lease === undefined ? await placeOfOrphan(orphan, stacks, engine) : await placeOf(lease);
+      const others = lease === undefined ? clouds : [];
+      await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds: others, folder, onLine });
     };
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
@@ -150,12 +151,8 @@ async function destroyOne(
 }
 
 /** Of one that only its state or only its labels in the engine tell of. */
-async function engineOfOrphan(
-  { stack }: Orphan,
-  stacks: StandingStacks,
-  engine: ContainerEngine,
-): Promise<ContainerEngine> {
-  return (await stacks.names()).includes(stack) ? engineOfStack(stacks, stack, engine) : engine;
+async function placeOfOrphan({ stack }: Orphan, stacks: StandingStacks, engine: Place): Promise<Place> {
+  return (await stacks.names()).includes(stack) ? placeOfStack(stacks, stack, engine) : engine;
 }
 
 /** The stacks of the backend that the lease names, by default of this checkout's. */

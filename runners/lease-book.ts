@@ -12,7 +12,7 @@ export interface LeaseBook {
   giveBack(stack: string): Promise<void>;
 }
 
-interface RunLease extends Pick<Lease, 'runId' | 'memoryMb'> {
+interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'region'> {
   dockerHostOf: (stack: string) => string;
   /** From the moment a lease is taken. */
   ttlMinutes: number;
@@ -47,7 +47,10 @@ export function leaseBook({ ttlMinutes, env, dockerHostOf, ...run }: RunLease): 
 /** The address of the state, as the Pulumi CLI is told it. */
 export const backendOf = (env: NodeJS.ProcessEnv): string => env['PULUMI_BACKEND_URL'] ?? '';
 
-type Terms = Pick<Lease, 'stack' | 'runId' | 'suite' | 'memoryMb' | 'dockerHost' | 'standing' | 'expiresAt'>;
+type Terms = Pick<
+  Lease,
+  'region' | 'stack' | 'runId' | 'suite' | 'memoryMb' | 'dockerHost' | 'standing' | 'expiresAt'
+>;
 
 /** A lease that this process takes now. */
 export function leaseFromNow(terms: Terms, env: NodeJS.ProcessEnv): Lease {

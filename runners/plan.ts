@@ -107,7 +107,7 @@ export async function makePlan(
   };
 }
 
-function awsPlanOf({ host }: StackConfig, environment: EnvironmentSpec): { aws?: AwsPlan } {
+export function awsPlanOf({ host }: StackConfig, environment: EnvironmentSpec): { aws?: AwsPlan } {
   if (host.kind !== 'aws') return {};
   const sized = sizeAwsHost(environment, host);
   // What is wrong with it was told with the environment's other problems.

@@ -2,12 +2,15 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import { readyCloud } from './cloud.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
+import { madeHosts } from './hosts/made.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
-import { leaseBook } from './lease-book.js';
+import { backendOf, leaseBook } from './lease-book.js';
+import { stackName } from './names.js';
 import { makePlan, type Choices, type Plan } from './plan.js';
 import { costLine } from './plan-report.js';
 import { compileProgram } from './program.js';
@@ -38,9 +41,18 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const plan = await makePlan(choices, checkout, (line) => {
     progress.note(line);
   });
-  if (plan.aws !== undefined) progress.note(costLine({ ...plan, aws: plan.aws }));
+  const { aws } = plan;
+  if (aws !== undefined) progress.note(costLine({ ...plan, aws }));
+  const cloud = aws && (await readyCloud(aws));
   const engine = await setUp({ progress, target: plan.target });
-  const host = hostOf(plan.target, engine.dockerHost);
+  const host =
+    aws === undefined || cloud === undefined
+      ? hostOf(plan.target, engine.dockerHost)
+      : madeHosts({
+          ...{ aws, cloud },
+          backend: backendOf({ ...process.env, ...engine.env }),
+          stackOf: ({ runId, suite }) => stackName(plan.labels.branch, runId, suite),
+        });
   try {
     return await rehearseOn(host, { plan, engine, checkout, progress });
   } finally {
@@ -78,9 +90,10 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
       memoryMb: plan.environment.memoryMb,
       ttlMinutes: plan.ttlMinutes,
       dockerHostOf: (stack) => host.dockerHostOf(stack),
+      ...(host.region === undefined ? {} : { region: host.region }),
       env,
     }),
-    stacks: { create: async (request: StackRequest) => host.reached(await stacks.create(request)) },
+    stacks: { create: async (request: StackRequest) => host.reached(await stacks.create(request), request) },
     engine: host.engine,
     suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };

@@ -55,21 +55,25 @@ export function labelsInState(exported: string): StackLabels | undefined {
 
 const isTextual = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
 
-const containerSchema = z.object({
-  type: z.literal('docker:index/container:Container'),
-  outputs: z.object({ name: z.string() }),
-});
+const holderSchema = z.union([
+  z
+    .object({ type: z.literal('docker:index/container:Container'), outputs: z.object({ name: z.string() }) })
+    .transform(({ outputs }) => outputs.name),
+  z.object({ type: z.literal('aws:ec2/instance:Instance'), id: z.string() }).transform(({ id }) => id),
+]);
 
 /**
- * Names of the containers that the state knows of.
+ * Names of the containers, and ids of the instances, that the state knows of.
  * @param exported what `pulumi stack export` prints.
  * @throws StackError when that is no state.
  */
-export const containersInState = (exported: string): string[] =>
-  resourcesIn(exported).flatMap((resource) => containerSchema.safeParse(resource).data?.outputs.name ?? []);
+export const holdersInState = (exported: string): string[] =>
+  resourcesIn(exported).flatMap((resource) => holderSchema.safeParse(resource).data ?? []);
 
-/** Where a stack's containers are. */
-export interface EngineInState {
+/** Where a stack's containers are: in a region of AWS, if their host goes with the stack. */
+export type EngineInState = { region: string } | EngineAt;
+
+interface EngineAt {
   /** Address of the Docker Engine, as the machine reaches it that brought the stack up. */
   dockerHost: string;
   /** How to log in to its machine, where it is another one. */
@@ -79,6 +83,10 @@ export interface EngineInState {
 const providerSchema = z.object({
   type: z.literal('pulumi:providers:docker'),
   inputs: z.object({ host: z.string() }),
+});
+const awsProviderSchema = z.object({
+  type: z.literal('pulumi:providers:aws'),
+  inputs: z.object({ region: z.string() }),
 });
 const rootSchema = z.object({
   type: z.literal('pulumi:pulumi:Stack'),
@@ -91,6 +99,10 @@ const rootSchema = z.object({
  */
 export function engineInState(exported: string): EngineInState | undefined {
   const resources = resourcesIn(exported);
+  const [region] = resources.flatMap(
+    (resource) => awsProviderSchema.safeParse(resource).data?.inputs.region ?? [],
+  );
+  if (region !== undefined) return { region };
   const [host] = resources.flatMap((resource) => providerSchema.safeParse(resource).data?.inputs.host ?? []);
   const [target] = resources.flatMap((resource) => rootSchema.safeParse(resource).data?.outputs.target ?? []);
   if (host === undefined) return undefined;

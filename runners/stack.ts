@@ -12,7 +12,7 @@ import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import type { Encryption } from './settings.js';
 import {
-  containersInState,
+  holdersInState,
   engineInState,
   extensionArguments,
   extensionInTags,
@@ -87,8 +87,11 @@ export interface StandingStacks {
 export interface Stack {
   /** Brings everything up. When it throws, parts may be there. */
   up(control: Control): Promise<Outputs>;
-  /** Names of the containers that its state knows of: one whose making was cut short isn't among them. */
-  containers(): Promise<string[]>;
+  /**
+   * Names of the containers, and ids of the instances, that its state knows of: one whose making was cut short isn't
+   * among them.
+   */
+  holders(): Promise<string[]>;
   /** Destroys everything and removes the stack. When it throws, the state is kept. */
   destroy(control: Control): Promise<void>;
   /** The shell command that finishes, or repeats, the destroy. */
@@ -148,8 +151,8 @@ export function pulumiStacks(
         await operation('up', [], control);
         return outputs(name, folder);
       },
-      async containers() {
-        return containersInState(await quick(['stack', 'export', '--stack', name], folder));
+      async holders() {
+        return holdersInState(await quick(['stack', 'export', '--stack', name], folder));
       },
       async destroy(control) {
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.

@@ -13,13 +13,17 @@ import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
 import { projectFolder } from '../engine/stack-files.js';
+import { readyCloud } from './cloud.js';
 import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
+import { madeHosts } from './hosts/made.js';
 import { targetOfConfig } from './hosts/target.js';
 import { listenForInterruption } from './interruption.js';
+import { backendOf } from './lease-book.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
 import { showWaiting } from './phases.js';
+import { awsPlanOf } from './plan.js';
 import { plain } from './report/terminal.js';
 import { readSettings, type Settings } from './settings.js';
 import { destroyCommandOf, standingStacks } from './stack.js';
@@ -55,8 +59,16 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
+  const { aws } = awsPlanOf(config, environment);
+  const cloud = aws && (await readyCloud(aws));
   const setUpHere = await setUp({ progress, target: targetOfConfig(config) });
-  const host = hostOf(targetOfConfig(config), setUpHere.dockerHost);
+  const host =
+    aws === undefined || cloud === undefined
+      ? hostOf(targetOfConfig(config), setUpHere.dockerHost)
+      : madeHosts({
+          ...{ aws, cloud, stackOf: () => name },
+          backend: backendOf({ ...process.env, ...setUpHere.env }),
+        });
   try {
     return await bringUpOn(host, {
       ...{ choices, settings, config, environment, chosen },
@@ -97,6 +109,7 @@ async function bringUpOn(
   const { lease, isThere, isOfRun } = await tenureOf(
     {
       ...{ stack: name, ttlMinutes: config.ttlMinutes, chosenTtlMinutes: ttlMinutes, memoryMb, dockerHost },
+      region: host.region,
       env: { ...process.env, ...engine.env },
       obstacle: problems.length === 0 ? undefined : new ConfigError(problems, settings.source),
     },
@@ -128,7 +141,7 @@ async function bringUpOn(
     if (!isThere) await removeLease(lease);
     throw error;
   });
-  const stack = host.reached(opened);
+  const stack = host.reached(opened, { name });
   const step = progress.step(`stack ${name}`);
   try {
     const outputs = await stack.up({

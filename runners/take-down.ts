@@ -4,10 +4,12 @@ import { ConfigError } from '../components/config.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
-import { dockerEngine, type ContainerEngine } from './docker.js';
+import { dockerHostOfTunnel, tunnelFolderOfStack } from '../engine/ssh/target.js';
+import type { Place } from './cloud.js';
+import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
-import { engineOfStack } from './hosts/engine-at.js';
+import { leaveHost, placeOfStack } from './hosts/engine-at.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
@@ -43,9 +45,11 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
       step.update(line);
     };
     try {
-      const engine = await engineOfStack(stacks, name, local);
+      const engine = await placeOfStack(stacks, name, local);
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
       await removeLease({ stack: name, backend });
+      // Of a host that went with the stack.
+      await leaveHost(dockerHostOfTunnel(tunnelFolderOfStack(name, backend)));
       step.done('destroyed');
     } catch (error) {
       failed = true;
@@ -70,7 +74,7 @@ async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise
 interface Removal {
   name: string;
   stacks: StandingStacks;
-  engine: ContainerEngine;
+  engine: Place;
   checkout: string;
   signal: AbortSignal;
   onLine: (line: string) => void;

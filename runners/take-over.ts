@@ -1,5 +1,5 @@
 import type { Place } from './cloud.js';
-import type { ContainerEngine, Scope } from './docker.js';
+import type { Scope } from './docker.js';
 import { isGone } from './file-backend.js';
 import { killProcessesOf } from './processes.js';
 import { StackLockedError } from './pulumi.js';
@@ -14,8 +14,8 @@ export const markOf = (runId: string): Record<string, string> => ({ [markName]: 
 
 export interface TakeOverContext {
   stacks: Pick<StandingStacks, 'names' | 'adopt'>;
-  engine: ContainerEngine;
-  /** Regions of AWS that may have something of it. */
+  engine: Place;
+  /** Regions of AWS that may have something of it besides. */
   clouds: readonly Place[];
   /** Takes the log of the destroy. */
   folder: string;

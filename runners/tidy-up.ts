@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { waitUntil } from '../engine/wait.js';
 import { messageOf } from './errors.js';
-import { engineAt, leaveHost } from './hosts/engine-at.js';
+import { placeOf, leaveHost } from './hosts/engine-at.js';
 import { readLeases, settleLease } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
@@ -46,7 +46,7 @@ export async function tidyUp({ runId, checkout, pulumi, folder }: JanitorRequest
       };
       const own = path.join(folder, lease.suite, 'janitor');
       await settleLease(lease, async () => {
-        const engine = await engineAt(lease.dockerHost);
+        const engine = await placeOf(lease);
         await takeOver(lease, { stacks, engine, clouds: [], folder: own, onLine });
       });
       await leaveHost(lease.dockerHost);

@@ -8,8 +8,7 @@ import { forwardPort } from '../../engine/ssh/forwards.js';
 import {
   describeTarget,
   dockerHostOfTunnel,
-  idOfTarget,
-  tunnelFolder,
+  tunnelFolderOfStack,
   type SshTarget,
 } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
@@ -68,7 +67,7 @@ export async function awsHost(args: AwsHostArgs): Promise<(made: MadeWith) => Ho
     );
     const login = pulumi.all([machine.address, machine.hostKey]).apply(([address, hostKey]) => {
       const target = { address, port: sshPort, user: loginUser, hostKey };
-      const folder = tunnelFolder(idOfTarget(target));
+      const folder = tunnelFolderOfStack(args.stack, process.env['PULUMI_BACKEND_URL'] ?? '');
       return { folder, target: { ...target, identityFile: path.join(folder, 'key') } };
     });
     const ready = pulumi.unsecret(

@@ -1,31 +1,38 @@
 import { connectDocker } from '../../engine/docker.js';
 import { describeTarget, tunnelOfDockerHost } from '../../engine/ssh/target.js';
 import { closeTunnel, ensureTunnel, reopenTunnel } from '../../engine/ssh/tunnel.js';
+import { cloudIn, type Place } from '../cloud.js';
 import { dockerEngine, type ContainerEngine } from '../docker.js';
-import { readLeases } from '../leases.js';
+import { readLeases, type Lease } from '../leases.js';
 import type { StandingStacks } from '../stack.js';
 
 /**
- * The Docker Engine that a lease or a state names, with the way to it open.
+ * Where something may be left of a stack that has a lease: its Docker Engine, with the way to it open, or AWS, if its
+ * host goes with it.
  * @throws TunnelError when its host can't be reached.
  */
-export async function engineAt(dockerHost: string): Promise<ContainerEngine> {
+export async function placeOf({ region, dockerHost }: Pick<Lease, 'region' | 'dockerHost'>): Promise<Place> {
+  return region === undefined ? engineAt(dockerHost) : cloudIn(region);
+}
+
+async function engineAt(dockerHost: string): Promise<ContainerEngine> {
   await reopenTunnel(dockerHost);
   return dockerEngine(connectDocker(dockerHost), tunnelOfDockerHost(dockerHost) === undefined);
 }
 
 /**
- * The Docker Engine of a stack that only its state knows.
+ * The same of a stack that only its state knows.
  * @param otherwise for a stack whose state names none.
  * @throws TunnelError when its host can't be reached.
  */
-export async function engineOfStack(
+export async function placeOfStack(
   stacks: Pick<StandingStacks, 'engineOf'>,
   name: string,
-  otherwise: ContainerEngine,
-): Promise<ContainerEngine> {
+  otherwise: Place,
+): Promise<Place> {
   const known = await stacks.engineOf(name);
   if (known === undefined) return otherwise;
+  if ('region' in known) return cloudIn(known.region);
   const { dockerHost, target } = known;
   if (target !== undefined) {
     const folder = tunnelOfDockerHost(dockerHost);

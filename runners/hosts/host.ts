@@ -12,28 +12,40 @@ import { remoteHost } from './remote.js';
  * here, and nobody else asks which one it is.
  */
 export interface RunHost {
+  /** Of AWS, where each stack's host is made. */
+  region?: string;
   /** Address of the Docker Engine of a stack: leases and the waiting line know the host by it. */
   dockerHostOf(stack: string): string;
   engine: ContainerEngine;
   room: Room;
-  /** The outputs of a stack of it, with the ports that lead there from here. */
-  reachable(outputs: Outputs): Promise<Outputs>;
   /** The same stack, with the way to its host open whenever something is done to it, and outputs that count here. */
-  reached(stack: Stack): Stack;
+  reached(stack: Stack, whose: StackPlace): Stack;
   /** The same runner, for suites whose environments are on the host. */
   suites(runner: SuiteRunner): SuiteRunner;
   /** This process needs the way to it no more. */
   leave(): Promise<void>;
 }
 
+/** One that is there before any stack. */
+export interface LastingHost extends RunHost {
+  /** The outputs of a stack of it, with the ports that lead there from here. */
+  reachable(outputs: Outputs): Promise<Outputs>;
+}
+
+/** A stack, and the folder that is its own, if it has one. */
+interface StackPlace {
+  name: string;
+  folder?: string;
+}
+
 /**
  * @param target the machine; absent when the Docker Engine is at hand.
  * @param dockerHost as the set-up found it.
  */
-export const hostOf = (target: SshTarget | undefined, dockerHost: string): RunHost =>
+export const hostOf = (target: SshTarget | undefined, dockerHost: string): LastingHost =>
   target === undefined ? localHost(dockerHost) : remoteHost(target);
 
-function localHost(dockerHost: string): RunHost {
+function localHost(dockerHost: string): LastingHost {
   const engine = dockerEngine(connectDocker(dockerHost));
   return {
     dockerHostOf: () => dockerHost,

@@ -13,13 +13,14 @@ import { dockerEngine, type ContainerEngine } from '../docker.js';
 import { messageOf } from '../errors.js';
 import type { Clock, Measured } from '../report/record.js';
 import { roomOf } from '../room.js';
+import type { SuiteRequest, SuiteRunner } from '../suite-runner.js';
 import { keepConnection, type Connection } from './connection.js';
 import { leaveHost } from './engine-at.js';
-import type { RunHost } from './host.js';
+import type { LastingHost } from './host.js';
 import { portsOf, reachable } from './reach.js';
 
 /** Any machine that is there before the environments are, and after them. */
-export function remoteHost(target: SshTarget): RunHost {
+export function remoteHost(target: SshTarget): LastingHost {
   const folder = tunnelFolder(idOfTarget(target));
   const dockerHost = dockerHostOfTunnel(folder);
   const connection = keepConnection(folder, target);
@@ -50,18 +51,7 @@ export function remoteHost(target: SshTarget): RunHost {
         },
       };
     },
-    suites: (runner) => ({
-      async run(request) {
-        const hostClock = await clockOf(folder);
-        const run = await runner.run({
-          ...request,
-          ...(hostClock.measured ? { hostClock: hostClock.value } : {}),
-        });
-        // What cut its connections may have ended it before anybody else saw it.
-        await connection.verify();
-        return run;
-      },
-    }),
+    suites: (runner) => suitesBehind(runner, () => Promise.resolve({ folder, connection })),
     async leave() {
       connection.release();
       // A connection that can't be ended now ends by itself.
@@ -69,6 +59,24 @@ export function remoteHost(target: SshTarget): RunHost {
     },
   };
 }
+
+/** The same runner, for suites whose environments are on a host that a connection leads to. */
+export const suitesBehind = (
+  runner: SuiteRunner,
+  wayOf: (request: SuiteRequest) => Promise<{ folder: string; connection: Connection }>,
+): SuiteRunner => ({
+  async run(request) {
+    const { folder, connection } = await wayOf(request);
+    const hostClock = await clockOf(folder);
+    const run = await runner.run({
+      ...request,
+      ...(hostClock.measured ? { hostClock: hostClock.value } : {}),
+    });
+    // What cut its connections may have ended it before anybody else saw it.
+    await connection.verify();
+    return run;
+  },
+});
 
 /** The engine of another machine: after a cut, each question waits for the connection to be there again. */
 export function engineBehind(connection: Connection, folder: string, where: string): ContainerEngine {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
-import { cloudIn } from '../../runners/ec2.js';
+import { ec2In } from '../../runners/ec2.js';
 import {
   startEc2,
   type Ec2Kind,
@@ -60,7 +60,7 @@ describe('what a region has', () => {
     addHost(standIn, { Name: 'somebody else’s' });
     addHost(standIn, labels, 'us-east-1');
     standIn.add({ kind: 'instance', region, tags: labels, state: 'terminated' });
-    const found = await cloudIn(region).everything();
+    const found = await ec2In(region).everything();
     expect(found).toHaveLength(hosts.length);
     expect(standIn.calls.filter((action) => action === 'DescribeSecurityGroups')).toHaveLength(3);
     expect(found).toEqual(
@@ -73,7 +73,7 @@ describe('what a region has', () => {
     const host = addHost(standIn);
     addHost(standIn, { ...labels, [labelKeys.run]: 'another' });
     addHost(standIn, { ...labels, [labelKeys.suite]: 'another' });
-    const found = await cloudIn(region).leftovers(scope);
+    const found = await ec2In(region).leftovers(scope);
     expect(found).toEqual(host.map(leftoverOf));
   });
 
@@ -83,7 +83,7 @@ describe('what a region has', () => {
     const host = addHost(standIn, { ...mine, [labelKeys.expiresAt]: expired ?? '' });
     addHost(standIn, mine);
     addHost(standIn, { ...mine, [labelKeys.expiresAt]: 'next week' });
-    const found = await cloudIn(region).leftovers({ runId: 'dev', suite: 'none' });
+    const found = await ec2In(region).leftovers({ runId: 'dev', suite: 'none' });
     expect(found).toEqual(host.map(leftoverOf));
   });
 });
@@ -93,7 +93,7 @@ describe('what is removed', () => {
     const standIn = await start();
     addHost(standIn);
     const others = addHost(standIn, { ...labels, [labelKeys.run]: 'another' });
-    const cloud = cloudIn(region);
+    const cloud = ec2In(region);
     await cloud.remove(await cloud.leftovers(scope));
     expect(new Set(standIn.remaining())).toEqual(new Set(others));
     const removals = standIn.calls.filter((action) => !action.startsWith('Describe'));
@@ -105,13 +105,13 @@ describe('what is removed', () => {
   test('may be gone already', async () => {
     await start();
     const gone = ['instance', 'disk', 'security group', 'key pair'] as const;
-    await cloudIn(region).remove(gone.map((kind) => ({ kind, name: `${region}/x-0123456789abcdef0` })));
+    await ec2In(region).remove(gone.map((kind) => ({ kind, name: `${region}/x-0123456789abcdef0` })));
   });
 
   test('stays where it isn’t allowed to go, and hinders nothing else', async () => {
     const standIn = await start();
     const [instance] = addHost(standIn);
-    const cloud = cloudIn(region);
+    const cloud = ec2In(region);
     const found = await cloud.leftovers(scope);
     const denied = { code: 'UnauthorizedOperation', message: 'You are not authorized.' };
     options.refuse = (action) => (action === 'DeleteSecurityGroup' ? denied : undefined);
@@ -128,7 +128,7 @@ describe('an error of AWS', () => {
     const message = 'You are not authorized to perform this operation.';
     options.refuse = () => ({ code: 'UnauthorizedOperation', message });
     await start();
-    await expect(cloudIn(region).everything()).rejects.toThrow(
+    await expect(ec2In(region).everything()).rejects.toThrow(
       `AWS, ${region}: UnauthorizedOperation: ${message}`,
     );
   });
@@ -142,6 +142,6 @@ describe('an error of AWS', () => {
       AWS_CONFIG_FILE: '/nowhere',
       AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
     });
-    await expect(cloudIn(region).everything()).rejects.toThrow(/^AWS, eu-central-1: .*credentials/);
+    await expect(ec2In(region).everything()).rejects.toThrow(/^AWS, eu-central-1: .*credentials/);
   });
 });

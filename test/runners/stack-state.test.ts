@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import { StackError } from '../../runners/pulumi.js';
-import { containersInState, labelsInState } from '../../runners/stack-state.js';
+import { holdersInState, labelsInState } from '../../runners/stack-state.js';
 
 const exported = (...resources: unknown[]): string =>
   JSON.stringify({ version: 3, deployment: { resources } });
@@ -75,5 +75,5 @@ test('the containers of a state are those whose making it knows to have ended', 
     { type },
     { type, outputs: { name: 'auth-2' } },
   );
-  expect(containersInState(state)).toEqual(['redis-1', 'auth-2']);
+  expect(holdersInState(state)).toEqual(['redis-1', 'auth-2']);
 });

@@ -4,8 +4,13 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { loginUser, readyFile } from '../../../components/hosts/cloud-init.js';
 import { startNamespaceHost, type NamespaceHost } from '../namespace-host.js';
-import { startEc2, type Ec2Error, type Ec2Resource } from './ec2.js';
+import { startEc2, type Ec2Options, type Ec2Resource } from './ec2.js';
 import { installAwsPlugin } from './plugin.js';
+
+interface CloudOptions extends Pick<Ec2Options, 'refuse' | 'withoutType'> {
+  /** Why cloud-init fails on each machine. */
+  firstBootError?: string;
+}
 
 export type TestCloud = Awaited<ReturnType<typeof startCloud>>;
 
@@ -15,12 +20,9 @@ const userDataSchema = z.object({ ssh_keys: z.object({ ed25519_private: z.string
 /**
  * Amazon as far as a stack and the runner see it: EC2's API, Pulumi's provider for it, and machines that boot when an
  * instance is asked for and end with it. Whoever has `env` in his environment lives in it.
- * @param refuse what fails, and why.
+ * @param options what is wrong with it.
  */
-export async function startCloud(
-  refuse: (action: string, parameters: Readonly<Record<string, string>>) => Ec2Error | undefined = () =>
-    undefined,
-) {
+export async function startCloud({ firstBootError, ...options }: CloudOptions = {}) {
   const hosts = new Map<string, NamespaceHost>();
   const publicKeyOf = (name: string): string => {
     const found = ec2
@@ -29,7 +31,7 @@ export async function startCloud(
     return decoded(found?.parameters['PublicKeyMaterial']);
   };
   const ec2 = await startEc2({
-    refuse,
+    ...options,
     async boot({ id, parameters }) {
       const { ssh_keys: keys } = userDataSchema.parse(parse(decoded(parameters['UserData'])));
       const host = await startNamespaceHost({
@@ -37,7 +39,7 @@ export async function startCloud(
         authorizedKey: publicKeyOf(parameters['KeyName'] ?? ''),
       });
       hosts.set(id, host);
-      await firstBoot(host);
+      await firstBoot(host, firstBootError);
       return host.address;
     },
     async halt({ id }) {
@@ -72,14 +74,15 @@ export async function startCloud(
 const decoded = (base64 = ''): string => Buffer.from(base64, 'base64').toString('utf8');
 
 /** What cloud-init does on a host that has Docker already. */
-async function firstBoot(host: NamespaceHost): Promise<void> {
+async function firstBoot(host: NamespaceHost, error: string | undefined): Promise<void> {
+  const result = JSON.stringify({ v1: { errors: error === undefined ? [] : [error] } });
   const script = [
     `echo '${loginUser}:x:64003:64003::/run/home:/bin/sh' >> /etc/passwd`,
     `echo '${loginUser}:*:19000::::::' >> /etc/shadow`,
     // Mounts both, so that they can't be replaced, only written to.
     `groups=$(sed 's/^docker:.*/&,${loginUser}/' /etc/group) && echo "$groups" > /etc/group`,
     `mkdir -p ${path.dirname(readyFile)} /run/cloud-init && touch ${readyFile}`,
-    `echo '{"v1": {"errors": []}}' > /run/cloud-init/result.json`,
+    `echo '${result}' > /run/cloud-init/result.json`,
   ].join(' && ');
   const [command = '', ...args] = host.within();
   await execa(command, [...args, 'sh', '-c', script]);

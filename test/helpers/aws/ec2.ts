@@ -32,6 +32,8 @@ export interface Ec2Error {
 export interface Ec2Options {
   /** What fails, and why. */
   refuse?: (action: string, parameters: Readonly<Record<string, string>>) => Ec2Error | undefined;
+  /** An instance type that no region has. */
+  withoutType?: string;
   /** Starts an instance's machine. @returns its address. */
   boot?: (instance: Ec2Resource) => Promise<string>;
   /** Ends an instance's machine. */
@@ -105,6 +107,11 @@ export async function startEc2(options: Ec2Options = {}) {
     DescribeInstances: describe('instance', 'reservationSet', (instance) => ({
       instancesSet: [describeInstance(instance)],
     })),
+    DescribeInstanceTypeOfferings(parameters) {
+      const types = filtersOf(parameters).flatMap(({ values }) => values);
+      const offered = types.filter((type) => type !== options.withoutType);
+      return { instanceTypeOfferingSet: offered.map((instanceType) => ({ instanceType })) };
+    },
     DescribeVolumes: describe('volume', 'volumeSet', ({ id, tags }) => ({
       volumeId: id,
       tagSet: tagSet(tags),

@@ -5,6 +5,7 @@ import {
   DescribeKeyPairsCommand,
   DescribeSecurityGroupsCommand,
   EC2Client,
+  EC2ServiceException,
   ImportKeyPairCommand,
   RunInstancesCommand,
   type ResourceType as TaggedType,
@@ -26,7 +27,7 @@ import {
   type Properties,
 } from '../../../engine/provider/schema.js';
 import { present, textOf, type Values } from '../../../engine/provider/values.js';
-import { cloudIn } from '../../../runners/ec2.js';
+import { ec2In } from '../../../runners/ec2.js';
 
 /** What the operations need: EC2 in the provider's region, and this project's own way to remove things there. */
 interface Aws {
@@ -45,7 +46,7 @@ const tagged = (type: TaggedType, tags: Record<string, string> = {}): TagSpecifi
 const remove =
   (kind: 'instance' | 'security group' | 'key pair') =>
   ({ region }: Aws, id: string): Promise<void> =>
-    cloudIn(region).remove([{ kind, name: `${region}/${id}` }]);
+    ec2In(region).remove([{ kind, name: `${region}/${id}` }]);
 
 const keyPairInputs = {
   publicKey: { ...text, required: true, replace: true },
@@ -185,15 +186,29 @@ const instance: ResourceType<Aws> = {
 const settings = ['region', 'skipCredentialsValidation', 'skipRegionValidation'];
 const engineKeys = ['version', 'pluginDownloadURL'];
 
+/** An error of AWS as the official provider words it: with its code. */
+function worded(cause: unknown): unknown {
+  if (!(cause instanceof EC2ServiceException)) return cause;
+  return new Error(`operation error EC2: api error ${cause.name}: ${cause.message}`, { cause });
+}
+
+const withWording = (type: ResourceType<Aws>): ResourceType<Aws> => ({
+  ...type,
+  create: (context, inputs) =>
+    type.create(context, inputs).catch((error: unknown) => {
+      throw worded(error);
+    }),
+});
+
 /** For the types of `@pulumi/aws` that this project uses, as far as it uses them. */
 export const awsProvider: Provider<Aws> = {
   name: 'aws',
   version: '7.48.0',
   wording,
   types: new Map([
-    ['aws:ec2/instance:Instance', instance],
-    ['aws:ec2/keyPair:KeyPair', keyPair],
-    ['aws:ec2/securityGroup:SecurityGroup', securityGroup],
+    ['aws:ec2/instance:Instance', withWording(instance)],
+    ['aws:ec2/keyPair:KeyPair', withWording(keyPair)],
+    ['aws:ec2/securityGroup:SecurityGroup', withWording(securityGroup)],
   ]),
   functions: new Map([
     [

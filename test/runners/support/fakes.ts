@@ -143,7 +143,7 @@ export function fakeStacks(
       };
       return Promise.resolve({
         destroyCommand: `destroy ${request.name}`,
-        containers: () => changes.containers?.() ?? Promise.resolve([]),
+        holders: () => changes.holders?.() ?? Promise.resolve([]),
         up(control) {
           calls.push(`up ${suite}`);
           return operations.up(control);

@@ -39,7 +39,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     progress.note(line);
   });
   if (plan.aws !== undefined) progress.note(costLine({ ...plan, aws: plan.aws }));
-  const engine = await setUp({ progress, target: plan.target });
+  const engine = await setUp({ progress, target: plan.target, aws: plan.aws !== undefined });
   const host = hostOf(plan.target, engine.dockerHost);
   try {
     return await rehearseOn(host, { plan, engine, checkout, progress });

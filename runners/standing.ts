@@ -8,6 +8,7 @@ import {
   type EnvironmentSpec,
   type StackConfig,
 } from '../components/config.js';
+import { prolongHost } from '../components/hosts/prolong.js';
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
@@ -55,7 +56,11 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const setUpHere = await setUp({ progress, target: targetOfConfig(config) });
+  const setUpHere = await setUp({
+    progress,
+    target: targetOfConfig(config),
+    aws: config.host.kind === 'aws',
+  });
   const host = hostOf(targetOfConfig(config), setUpHere.dockerHost);
   try {
     return await bringUpOn(host, {
@@ -103,6 +108,9 @@ async function bringUpOn(
     { stacks, engine: host.engine },
   );
   if (isOfRun) {
+    // One that didn't come up to the end has no outputs, and no host to be used either.
+    const outputs = await stacks.outputsOf(name).catch(() => undefined);
+    if (outputs !== undefined) await prolongHost(outputs, lease.expiresAt);
     progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
     return exitCodes.go;
   }
@@ -134,7 +142,10 @@ async function bringUpOn(
     });
     const expiresAt = latest(outputs.expiresAt, lease.expiresAt);
     // Parts may have been made long ago, by an `up` that failed.
-    if (expiresAt !== outputs.expiresAt) await stacks.extend(name, expiresAt);
+    if (expiresAt !== outputs.expiresAt) {
+      await stacks.extend(name, expiresAt);
+      await prolongHost(outputs, expiresAt);
+    }
     await settleSize({ ...lease, memoryMb, expiresAt });
     step.done(`up until ${expiresAt}`);
     process.stdout.write(`${describeEnvironment(name, outputs, expiresAt)}\n`);

@@ -152,6 +152,6 @@ function portsOf(url: string | undefined): number[] {
 const promiseOf = <T>(output: pulumi.Output<T>): Promise<T> =>
   new Promise((resolve) => {
     output.apply((value) => {
-      resolve(value as T);
+      resolve(value);
     });
   });

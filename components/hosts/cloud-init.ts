@@ -77,6 +77,8 @@ export function cloudInit({ hostPrivateKey, hostPublicKey, expiresAt }: CloudIni
     user: { name: loginUser, groups: ['docker'], lock_passwd: true },
     users: ['default'],
     ssh_pwauth: false,
+    // There as it is; another one would have to be generated.
+    locale: 'C.UTF-8',
     ssh_deletekeys: true,
     ssh_genkeytypes: [],
     ssh_keys: { ed25519_private: hostPrivateKey, ed25519_public: hostPublicKey },

@@ -109,6 +109,8 @@ async function writeSeed(root: string, userData: string, publicKey: string, name
     resize_rootfs: false,
   };
   await writeFile(path.join(root, 'etc/cloud/cloud.cfg.d/99-test.cfg'), JSON.stringify(here));
+  // Without systemd, packages start their services by init scripts if they are told that they may.
+  await writeFile(path.join(root, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
   await mkdir(path.join(root, 'etc/docker'));
   // Its containers' groups can be told from those of this machine's own engine.
   await writeFile(path.join(root, 'etc/docker/daemon.json'), JSON.stringify({ 'cgroup-parent': `/${name}` }));

@@ -1,0 +1,22 @@
+import { runOnHost } from '../../engine/ssh/command.js';
+import { describeTarget, idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import type { Outputs } from '../outputs.js';
+import { expiryFile } from './cloud-init.js';
+
+/**
+ * Lets a host that ends by itself live until then, as the stack on it does. Others have no end of their own.
+ * @param until ISO 8601, UTC.
+ * @throws Error when the host can't be told: it ends when it was to end before.
+ */
+export async function prolongHost(
+  { host, target }: Pick<Outputs, 'host' | 'target'>,
+  until: string,
+): Promise<void> {
+  if (host.kind !== 'aws' || target === undefined) return;
+  const command = `echo ${until} | sudo -n tee ${expiryFile}`;
+  const { exitCode, stderr } = await runOnHost(tunnelFolder(idOfTarget(target)), target, command);
+  if (exitCode === 0) return;
+  throw new Error(
+    `${describeTarget(target)} could not be told that it lives until ${until}, and ends earlier: ${stderr.trim()}`,
+  );
+}

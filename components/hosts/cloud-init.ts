@@ -79,8 +79,7 @@ export function cloudInit({ hostPrivateKey, hostPublicKey, expiresAt }: CloudIni
     ssh_pwauth: false,
     // There as it is; another one would have to be generated.
     locale: 'C.UTF-8',
-    ssh_deletekeys: true,
-    ssh_genkeytypes: [],
+    // With keys given, no others are made.
     ssh_keys: { ed25519_private: hostPrivateKey, ed25519_public: hostPublicKey },
     package_update: true,
     packages: ['docker.io'],

@@ -1,6 +1,7 @@
 import { runOnHost } from '../../engine/ssh/command.js';
-import { describeTarget, idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import { describeTarget } from '../../engine/ssh/target.js';
 import type { Outputs } from '../outputs.js';
+import { awsLoginOf, writeAwsKey } from './aws-login.js';
 import { expiryFile } from './cloud-init.js';
 
 /**
@@ -8,13 +9,13 @@ import { expiryFile } from './cloud-init.js';
  * @param until ISO 8601, UTC.
  * @throws Error when the host can't be told: it ends when it was to end before.
  */
-export async function prolongHost(
-  { host, target }: Pick<Outputs, 'host' | 'target'>,
-  until: string,
-): Promise<void> {
-  if (host.kind !== 'aws' || target === undefined) return;
+export async function prolongHost({ host }: Pick<Outputs, 'host'>, until: string): Promise<void> {
+  if (host.kind !== 'aws') return;
+  const login = awsLoginOf(host);
+  const { folder, target } = login;
+  await writeAwsKey(login, host.privateKey);
   const command = `echo ${until} | sudo -n tee ${expiryFile}`;
-  const { exitCode, stderr } = await runOnHost(tunnelFolder(idOfTarget(target)), target, command);
+  const { exitCode, stderr } = await runOnHost(folder, target, command);
   if (exitCode === 0) return;
   throw new Error(
     `${describeTarget(target)} could not be told that it lives until ${until}, and ends earlier: ${stderr.trim()}`,

@@ -52,14 +52,12 @@ export function remoteHost(target: SshTarget): RunHost {
     },
     suites: (runner) => ({
       async run(request) {
-        const hostClock = await clockOf(folder);
-        const run = await runner.run({
-          ...request,
-          ...(hostClock.measured ? { hostClock: hostClock.value } : {}),
-        });
+        const clock = await clockOf(folder);
+        const run = await runner.run({ ...request, ...(clock.measured ? { hostClock: clock.value } : {}) });
         // What cut its connections may have ended it before anybody else saw it.
         await connection.verify();
-        return run;
+        // Latencies between two clocks that nobody compared are none.
+        return clock.measured || !run.latency.measured ? run : { ...run, latency: clock };
       },
     }),
     async leave() {

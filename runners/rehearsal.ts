@@ -78,7 +78,9 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
       dockerHostOf: (stack) => host.dockerHostOf(stack),
       env,
     }),
-    stacks: { create: async (request: StackRequest) => host.reached(await stacks.create(request)) },
+    stacks: {
+      create: async (request: StackRequest) => host.reached(await stacks.create(request), request.name),
+    },
     engine: host.engine,
     suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };

@@ -122,7 +122,7 @@ async function bringUpOn(
     if (!isThere) await removeLease(lease);
     throw error;
   });
-  const stack = host.reached(opened);
+  const stack = host.reached(opened, name);
   const step = progress.step(`stack ${name}`);
   try {
     const outputs = await stack.up({

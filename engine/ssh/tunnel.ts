@@ -39,7 +39,8 @@ export async function ensureTunnel(
     const problem = await identityProblem(target);
     if (problem !== undefined) throw problem;
     refuseLongPath(folder);
-    await alone(folder, () => openUnlessOpen(folder, target, ended));
+    // Others may have the lock for as long as their own deadlines last.
+    await Promise.race([alone(folder, () => openUnlessOpen(folder, target, ended)), endOf(ended)]);
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted || error instanceof TunnelError) throw error;
@@ -71,6 +72,16 @@ export async function closeTunnel(folder: string): Promise<void> {
   });
 }
 
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
 /** The lock is beside the folder, so that it can go. */
 const alone = (folder: string, work: () => Promise<void>): Promise<void> =>
   underLock(path.dirname(folder), () => undefined, work, `${path.basename(folder)}.lock`);
@@ -83,6 +94,7 @@ export const openingOf = (folder: string): Promise<string | undefined> =>
   readFile(files(folder).opened, 'utf8').catch(() => undefined);
 
 async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const sameTarget = isSame(await readTarget(folder), target);
   if (sameTarget && (await answers(folder))) return;
   if (sameTarget && (await isConnected(folder))) {

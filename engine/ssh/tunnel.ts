@@ -133,20 +133,23 @@ async function close(folder: string): Promise<void> {
   await Promise.all([socket, docker].map((file) => rm(file, { force: true })));
 }
 
-/** Whether the Docker Engine does, through the connection. */
-export async function answers(folder: string): Promise<boolean> {
+/** What is to be had through the connection: the Docker Engine, a refusal at once, or nothing in time. */
+export async function probe(folder: string): Promise<'answers' | 'refuses' | 'is silent'> {
   const { socket: socketPath } = files(folder);
+  const signal = AbortSignal.timeout(pingDeadlineMs);
   return new Promise((resolve) => {
-    const request = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(pingDeadlineMs) });
+    const request = get({ socketPath, path: '/_ping', signal });
     request.on('response', (response) => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode === 200 ? 'answers' : 'refuses');
     });
     request.on('error', () => {
-      resolve(false);
+      resolve(signal.aborted ? 'is silent' : 'refuses');
     });
   });
 }
+
+export const answers = async (folder: string): Promise<boolean> => (await probe(folder)) === 'answers';
 
 const isSame = (one: SshTarget | undefined, other: SshTarget): boolean =>
   one !== undefined &&

@@ -5,6 +5,7 @@ import { setUp, type EngineEnvironment } from '../engine/setup.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
@@ -37,6 +38,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const plan = await makePlan(choices, checkout, (line) => {
     progress.note(line);
   });
+  if (plan.target !== undefined) await enterHost(plan.target);
   const engine = await setUp({ progress, target: plan.target });
   const host = hostOf(plan.target, engine.dockerHost);
   try {

@@ -17,6 +17,7 @@ import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
 import { targetOfConfig } from './hosts/target.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
 import { showWaiting } from './phases.js';
@@ -55,8 +56,10 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const setUpHere = await setUp({ progress, target: targetOfConfig(config) });
-  const host = hostOf(targetOfConfig(config), setUpHere.dockerHost);
+  const target = targetOfConfig(config);
+  if (target !== undefined) await enterHost(target);
+  const setUpHere = await setUp({ progress, target });
+  const host = hostOf(target, setUpHere.dockerHost);
   try {
     return await bringUpOn(host, {
       ...{ choices, settings, config, environment, chosen },

@@ -64,9 +64,16 @@ export async function reopenTunnel(dockerHost: string, options: TunnelOptions = 
   await ensureTunnel(folder, target, options);
 }
 
-/** Ends the connection and all that goes through it, and forgets the host. */
-export async function closeTunnel(folder: string): Promise<void> {
+/**
+ * Ends the connection and all that goes through it, and forgets the host.
+ * @param isUsed says so while nobody can open it: then it stays.
+ */
+export async function closeTunnel(
+  folder: string,
+  isUsed: () => Promise<boolean> = () => Promise.resolve(false),
+): Promise<void> {
   await alone(folder, async () => {
+    if (await isUsed()) return;
     await close(folder);
     await rm(folder, { recursive: true, force: true });
   });

@@ -14,9 +14,9 @@ import { messageOf } from '../errors.js';
 import type { Clock, Measured } from '../report/record.js';
 import { roomOf } from '../room.js';
 import { keepConnection, type Connection } from './connection.js';
-import { leaveHost } from './engine-at.js';
 import type { RunHost } from './host.js';
 import { portsOf, reachable } from './reach.js';
+import { leaveHost } from './users.js';
 
 /** Any machine that is there before the environments are, and after them. */
 export function remoteHost(target: SshTarget): RunHost {
@@ -63,7 +63,7 @@ export function remoteHost(target: SshTarget): RunHost {
     async leave() {
       connection.release();
       // A connection that can't be ended now ends by itself.
-      await leaveHost(dockerHost).catch(() => undefined);
+      await leaveHost(folder).catch(() => undefined);
     },
   };
 }

@@ -10,7 +10,7 @@ import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
-import { engineAt, engineOfStack, leaveHost } from './hosts/engine-at.js';
+import { engineAt, engineOfStack, leaveEngine } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
@@ -45,7 +45,7 @@ export async function collectGarbage(dryRun: boolean, checkout: string, progress
     return exitCodes.go;
   }
   const failures = await destroyOrphans(orphans, context);
-  for (const { lease } of orphans) if (lease !== undefined) await leaveHost(lease.dockerHost);
+  for (const { lease } of orphans) if (lease !== undefined) await leaveEngine(lease.dockerHost);
   return failures === 0 ? exitCodes.go : exitCodes.leak;
 }
 

@@ -5,6 +5,7 @@ import { setUp, type EngineEnvironment } from '../engine/setup.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
@@ -39,6 +40,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     progress.note(line);
   });
   if (plan.aws !== undefined) progress.note(costLine({ ...plan, aws: plan.aws }));
+  if (plan.target !== undefined) await enterHost(plan.target);
   const engine = await setUp({ progress, target: plan.target, aws: plan.aws !== undefined });
   const host = hostOf(plan.target, engine.dockerHost);
   try {
@@ -80,7 +82,9 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
       dockerHostOf: (stack) => host.dockerHostOf(stack),
       env,
     }),
-    stacks: { create: async (request: StackRequest) => host.reached(await stacks.create(request)) },
+    stacks: {
+      create: async (request: StackRequest) => host.reached(await stacks.create(request), request.name),
+    },
     engine: host.engine,
     suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };

@@ -13,12 +13,15 @@ import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import { projectFolder } from '../engine/stack-files.js';
 import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
 import { targetOfConfig } from './hosts/target.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
+import { backendOf } from './lease-book.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
 import { showWaiting } from './phases.js';
 import { plain } from './report/terminal.js';
@@ -56,12 +59,10 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const setUpHere = await setUp({
-    progress,
-    target: targetOfConfig(config),
-    aws: config.host.kind === 'aws',
-  });
-  const host = hostOf(targetOfConfig(config), setUpHere.dockerHost);
+  const target = targetOfConfig(config);
+  if (target !== undefined) await enterHost(target);
+  const setUpHere = await setUp({ progress, target, aws: config.host.kind === 'aws' });
+  const host = hostOf(target, setUpHere.dockerHost);
   try {
     return await bringUpOn(host, {
       ...{ choices, settings, config, environment, chosen },
@@ -95,6 +96,7 @@ async function bringUpOn(
   const problems = hostProblems(environment, (await host.engine.host()).memoryMb);
 
   const stacks = standingStacks(engine, checkout);
+  const ownFolder = tunnelFolderOfStack(name, backendOf({ ...process.env, ...engine.env }));
   const { stop: signal } = listenForInterruption(() => {
     progress.note('Interrupted: ending what was begun.');
   });
@@ -110,7 +112,7 @@ async function bringUpOn(
   if (isOfRun) {
     // One that didn't come up to the end has no outputs, and no host to be used either.
     const outputs = await stacks.outputsOf(name).catch(() => undefined);
-    if (outputs !== undefined) await prolongHost(outputs, lease.expiresAt);
+    if (outputs !== undefined) await prolongHost(outputs, ownFolder, lease.expiresAt);
     progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
     return exitCodes.go;
   }
@@ -130,7 +132,7 @@ async function bringUpOn(
     if (!isThere) await removeLease(lease);
     throw error;
   });
-  const stack = host.reached(opened);
+  const stack = host.reached(opened, name);
   const step = progress.step(`stack ${name}`);
   try {
     const outputs = await stack.up({
@@ -144,7 +146,7 @@ async function bringUpOn(
     // Parts may have been made long ago, by an `up` that failed.
     if (expiresAt !== outputs.expiresAt) {
       await stacks.extend(name, expiresAt);
-      await prolongHost(outputs, expiresAt);
+      await prolongHost(outputs, ownFolder, expiresAt);
     }
     await settleSize({ ...lease, memoryMb, expiresAt });
     step.done(`up until ${expiresAt}`);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { waitUntil } from '../engine/wait.js';
 import { messageOf } from './errors.js';
-import { engineAt, leaveHost } from './hosts/engine-at.js';
+import { engineAt, leaveEngine } from './hosts/engine-at.js';
 import { readLeases, settleLease } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
@@ -48,7 +48,7 @@ export async function tidyUp({ runId, checkout, pulumi, folder }: JanitorRequest
       await settleLease(lease, async () => {
         await takeOver(lease, { stacks, engine: await engineAt(lease.dockerHost), folder: own, onLine });
       });
-      await leaveHost(lease.dockerHost);
+      await leaveEngine(lease.dockerHost);
       console.log(`${new Date().toISOString()} ${lease.stack} is destroyed`);
     } catch (error) {
       console.log(`${new Date().toISOString()} ${lease.stack}: ${messageOf(error)}`);

@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { idOfTarget, tunnelFolder, type SshTarget } from '../../engine/ssh/target.js';
+import type { SshTarget } from '../../engine/ssh/target.js';
 import type { Outputs } from '../outputs.js';
 import { loginUser } from './cloud-init.js';
 
@@ -13,13 +13,12 @@ export interface AwsLogin {
 const sshPort = 22;
 
 /** The private key is in the connection's folder, and goes with it. */
-export function awsLoginOf({
-  address,
-  hostKey,
-}: Pick<Extract<Outputs['host'], { kind: 'aws' }>, 'address' | 'hostKey'>): AwsLogin {
-  const target = { address, port: sshPort, user: loginUser, hostKey };
-  const folder = tunnelFolder(idOfTarget(target));
-  return { folder, target: { ...target, identityFile: path.join(folder, 'key') } };
+export function awsLoginOf(
+  { address, hostKey }: Pick<Extract<Outputs['host'], { kind: 'aws' }>, 'address' | 'hostKey'>,
+  folder: string,
+): AwsLogin {
+  const identityFile = path.join(folder, 'key');
+  return { folder, target: { address, port: sshPort, user: loginUser, hostKey, identityFile } };
 }
 
 /** Puts the private key where ssh finds it: a connection that ended took it along. */

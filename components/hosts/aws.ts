@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { connectDocker, resolveDockerHost, tooOld } from '../../engine/docker.js';
 import { runOnHost } from '../../engine/ssh/command.js';
 import { forwardPort } from '../../engine/ssh/forwards.js';
-import { describeTarget, dockerHostOfTunnel } from '../../engine/ssh/target.js';
+import { describeTarget, dockerHostOfTunnel, tunnelFolderOfStack } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
 import { ConfigError, type EnvironmentSpec } from '../config.js';
 import { hostProblems } from '../sizing.js';
@@ -58,19 +58,20 @@ export async function awsHost(args: AwsHostArgs): Promise<(made: MadeWith) => Ho
       },
       { parent },
     );
+    const folder = tunnelFolderOfStack(args.stack, process.env['PULUMI_BACKEND_URL'] ?? '');
     const login = pulumi
       .all([machine.address, machine.hostKey])
-      .apply(([address, hostKey]) => awsLoginOf({ address, hostKey }));
+      .apply(([address, hostKey]) => awsLoginOf({ address, hostKey }, folder));
     const ready = pulumi.unsecret(
       pulumi.all([login, machine.privateKey]).apply(async ([known, privateKey]) => {
         if (!pulumi.runtime.isDryRun()) await prepare(known, privateKey, args, machine);
-        return known.folder;
+        return folder;
       }),
     );
     const dockerHost = ready.apply(dockerHostOfTunnel);
     return {
       dockerHost,
-      reach: async (port) => forwardPort(await promiseOf(ready), port),
+      reach: (port) => forwardPort(folder, port),
       target: login.apply(({ target }) => target),
       subnet: dockerHost.apply((host) => subnetOn(host, args.stack)),
       machine: machine.instance,
@@ -131,10 +132,3 @@ function portsOf(url: string | undefined): number[] {
   const { port, protocol } = new URL(url);
   return [port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port)];
 }
-
-const promiseOf = <T>(output: pulumi.Output<T>): Promise<T> =>
-  new Promise((resolve) => {
-    output.apply((value) => {
-      resolve(value);
-    });
-  });

@@ -33,6 +33,13 @@ export const tunnelFolder = (id: string): string =>
 export const idOfTarget = ({ address, port, user, hostKey }: SshTarget): string =>
   `${user}@${address}:${String(port)} ${hostKey}`;
 
+/**
+ * The same of a host that is made for a stack: it is known before the host is.
+ * @param backend where the stack's state is, as the Pulumi CLI is told it: another one may have a stack of the name.
+ */
+export const tunnelFolderOfStack = (stack: string, backend: string): string =>
+  tunnelFolder(`${stack} ${backend}`);
+
 /** The remote Docker Engine as it is reached from here, whether or not the connection is up. */
 export const dockerHostOfTunnel = (folder: string): string => `unix://${path.join(folder, 'docker.sock')}`;
 

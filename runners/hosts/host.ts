@@ -19,7 +19,7 @@ export interface RunHost {
   /** The outputs of a stack of it, with the ports that lead there from here. */
   reachable(outputs: Outputs): Promise<Outputs>;
   /** The same stack, with the way to its host open whenever something is done to it, and outputs that count here. */
-  reached(stack: Stack): Stack;
+  reached(stack: Stack, name: string): Stack;
   /** The same runner, for suites whose environments are on the host. */
   suites(runner: SuiteRunner): SuiteRunner;
   /** This process needs the way to it no more. */

@@ -120,9 +120,10 @@ async function writeSeed(root: string, userData: string, publicKey: string, name
  * which root in a container hasn't always the right; systemd's unit starts the same daemon.
  */
 const startsDocker = `#!/bin/sh
-if [ "$1 $2" = 'docker start' ]; then
-  setsid dockerd >/var/log/docker.log 2>&1 </dev/null &
-fi
+# In parentheses where no runlevel is known, as here.
+case "$1 $2" in
+'docker start' | 'docker (start)') setsid dockerd >/var/log/docker.log 2>&1 </dev/null & ;;
+esac
 # Forbidden: whoever asked is content with that.
 exit 101
 `;

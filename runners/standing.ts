@@ -38,7 +38,8 @@ export interface UpChoices {
 
 /** Where stacks that outlive a command keep their logs, relative to the checkout. */
 export const stacksFolder = path.join('.rehearsal', 'stacks');
-const upTimeoutMs = 10 * 60_000;
+/** As long as a host made for it may take, too. */
+const upTimeoutMs = 15 * 60_000;
 
 /**
  * Brings up an environment that stays up, or brings one up to date, and says how to reach it. One that a run kept is

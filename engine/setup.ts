@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { imageNames } from '../images/manifest.js';
+import { ensureAwsPlugin } from './aws-plugin.js';
 import { ensureBrowser } from './browser.js';
 import { cacheFolder, underLock } from './cache.js';
 import { connectDocker } from './docker.js';
@@ -31,6 +32,8 @@ interface SetUpOptions {
   target?: SshTarget | undefined;
   /** Whether Docker Engine is to be installed here where it is missing. Default true. */
   installDocker?: boolean;
+  /** Whether a stack on AWS is to come up: that takes its provider as well. Default false. */
+  aws?: boolean;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function setUp(options: SetUpOptions): Promise<EngineEnvironment> {
 
 async function setUpIn(
   cache: string,
-  { progress, images = true, target, installDocker = true }: SetUpOptions,
+  { progress, images = true, target, installDocker = true, aws = false }: SetUpOptions,
 ): Promise<EngineEnvironment> {
   const pieces = new Pieces(progress);
   const engineAndImages = async () => {
@@ -71,6 +74,7 @@ async function setUpIn(
       ensureLanguageHost(cache, cli, update),
     );
     const home = await pieces.get('Docker provider', (update) => ensurePrivateHome(cache, cli.path, update));
+    if (aws) await pieces.get('AWS provider', (update) => ensureAwsPlugin(home.folder, cli.path, update));
     return { cli, languageHost, home };
   };
   const work = [engineAndImages(), pulumiPieces(), pieces.get('browser', ensureBrowser)] as const;
@@ -100,6 +104,12 @@ async function setUpIn(
     sources: pieces.sources,
   };
 }
+
+/**
+ * For an `up`: the set-up has had every provider that it needs. Pulumi itself would fetch those of all packages that the
+ * program could load, such as AWS's for a stack that is here.
+ */
+export const withoutDownloads = { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true' };
 
 /** Runs TypeScript in the program's process: the language host built here ignores the options in Pulumi.yaml. */
 const loaderUrl = (): string => new URL('loader.mjs', import.meta.url).href;

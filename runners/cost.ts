@@ -17,11 +17,11 @@ interface Costly {
 }
 
 /** The most that an instance's start, first boot and images are waited for, and what its end takes. */
-const startAndEndSeconds = 10 * 60;
+export const awsRoundTripMinutes = 20;
 
 /** What a run costs at most: each suite takes all the time that it may, and so does its instance's start. */
 export function costAtMostUsd({ suites, together, aws }: Costly): { instances: number; usd: number } {
-  const seconds = suites.map(({ timeoutMs }) => startAndEndSeconds + timeoutMs / 1000);
+  const seconds = suites.map(({ timeoutMs }) => awsRoundTripMinutes * 60 + timeoutMs / 1000);
   const each = together ? [Math.max(...seconds)] : seconds;
   return { instances: each.length, usd: sumOf(each.map((time) => awsCostUsd(aws, time))) };
 }

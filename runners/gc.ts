@@ -11,7 +11,7 @@ import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
-import { leaveHost, placeOf, placeOfStack } from './hosts/engine-at.js';
+import { leaveEngine, placeOf, placeOfStack } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { regionsOfSettings } from './regions.js';
@@ -115,7 +115,7 @@ async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext
       await destroyOne(orphan, context, (line) => {
         step.update(line);
       });
-      if (orphan.lease !== undefined) await leaveHost(orphan.lease.dockerHost);
+      if (orphan.lease !== undefined) await leaveEngine(orphan.lease.dockerHost);
       step.done('destroyed');
     } catch (error) {
       failures += 1;

@@ -11,7 +11,7 @@ import {
 import { sizeAwsHost } from '../components/hosts/aws-sizing.js';
 import type { SshTarget } from '../engine/ssh/target.js';
 import { branchUnderTest } from './branch.js';
-import type { AwsPlan } from './cost.js';
+import { awsRoundTripMinutes, type AwsPlan } from './cost.js';
 import { targetOfConfig } from './hosts/target.js';
 import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
@@ -84,7 +84,7 @@ export async function makePlan(
   const problems: string[] = [];
   const environment = attempt(() => resolveEnvironment(config, settings.source), problems);
   const suites = attempt(() => chooseSuites(all, choices.suites, choices.categories), problems);
-  problems.push(...ttlProblems(config.ttlMinutes, suites ?? []));
+  problems.push(...ttlProblems(config, suites ?? []));
   if (problems.length > 0 || environment === undefined || suites === undefined)
     throw new ConfigError(problems, settings.source);
   const runId = newRunId(Date.now());
@@ -119,9 +119,10 @@ const ttlKey = `${configNamespace}:ttlMinutes`;
 const roundTripMinutes = 10;
 
 /** An environment that expires before its suite has ended is anybody's to collect. */
-function ttlProblems(ttlMinutes: number, suites: readonly Suite[]): string[] {
+function ttlProblems({ ttlMinutes, host }: StackConfig, suites: readonly Suite[]): string[] {
   const longestMs = Math.max(0, ...suites.map(({ timeoutMs }) => timeoutMs));
-  const leastMinutes = Math.ceil(longestMs / 60_000) + roundTripMinutes;
+  const leastMinutes =
+    Math.ceil(longestMs / 60_000) + (host.kind === 'aws' ? awsRoundTripMinutes : roundTripMinutes);
   if (ttlMinutes >= leastMinutes) return [];
   const needed = `the longest suite and its environment may take ${String(leastMinutes)} minutes`;
   return [`${ttlKey} (--ttl) is ${String(ttlMinutes)}: ${needed}`];

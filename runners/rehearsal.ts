@@ -7,6 +7,7 @@ import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
 import { madeHosts } from './hosts/made.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { backendOf, leaseBook } from './lease-book.js';
@@ -44,7 +45,8 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const { aws } = plan;
   if (aws !== undefined) progress.note(costLine({ ...plan, aws }));
   const cloud = aws && (await readyCloud(aws));
-  const engine = await setUp({ progress, target: plan.target });
+  if (plan.target !== undefined) await enterHost(plan.target);
+  const engine = await setUp({ progress, target: plan.target, aws: aws !== undefined });
   const host =
     aws === undefined || cloud === undefined
       ? hostOf(plan.target, engine.dockerHost)
@@ -93,7 +95,10 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
       ...(host.region === undefined ? {} : { region: host.region }),
       env,
     }),
-    stacks: { create: async (request: StackRequest) => host.reached(await stacks.create(request), request) },
+    stacks: {
+      create: async (request: StackRequest) =>
+        host.reached(await stacks.create(request), request.name, request.folder),
+    },
     engine: host.engine,
     suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };

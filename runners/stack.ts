@@ -4,7 +4,8 @@ import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
-import type { EngineEnvironment } from '../engine/setup.js';
+import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
+import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
 import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
@@ -134,15 +135,18 @@ export function pulumiStacks(
           ...['--non-interactive', '--color', 'never', ...args],
         ],
         cwd: folder,
-        env,
+        env: verb === 'up' ? { ...env, ...withoutDownloads } : env,
         logFile,
         graceMs,
         ...control,
       });
       lockLeft = result.killed;
       if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
+      const diagnostics = diagnosticsOf(logFile);
       throw new StackError(
-        `${describeExit(`pulumi ${verb}`, result.status)}\n${diagnosticsOf(logFile)}`.trimEnd(),
+        [describeExit(`pulumi ${verb}`, result.status), diagnostics, ...awsRemedies(diagnostics)]
+          .join('\n')
+          .trimEnd(),
       );
     };
     return {

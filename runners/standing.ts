@@ -8,10 +8,12 @@ import {
   type EnvironmentSpec,
   type StackConfig,
 } from '../components/config.js';
+import { prolongHost } from '../components/hosts/prolong.js';
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import { projectFolder } from '../engine/stack-files.js';
 import { readyCloud } from './cloud.js';
 import { exitCodes } from './exit-codes.js';
@@ -19,6 +21,7 @@ import { destroyDeadRunnersStacks } from './gc.js';
 import { hostOf, type RunHost } from './hosts/host.js';
 import { madeHosts } from './hosts/made.js';
 import { targetOfConfig } from './hosts/target.js';
+import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
@@ -38,7 +41,8 @@ export interface UpChoices {
 
 /** Where stacks that outlive a command keep their logs, relative to the checkout. */
 export const stacksFolder = path.join('.rehearsal', 'stacks');
-const upTimeoutMs = 10 * 60_000;
+/** As long as a host made for it may take, too. */
+const upTimeoutMs = 15 * 60_000;
 
 /**
  * Brings up an environment that stays up, or brings one up to date, and says how to reach it. One that a run kept is
@@ -61,10 +65,12 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   const environment = resolveEnvironment(config, settings.source);
   const { aws } = awsPlanOf(config, environment);
   const cloud = aws && (await readyCloud(aws));
-  const setUpHere = await setUp({ progress, target: targetOfConfig(config) });
+  const target = targetOfConfig(config);
+  if (target !== undefined) await enterHost(target);
+  const setUpHere = await setUp({ progress, target, aws: aws !== undefined });
   const host =
     aws === undefined || cloud === undefined
-      ? hostOf(targetOfConfig(config), setUpHere.dockerHost)
+      ? hostOf(target, setUpHere.dockerHost)
       : madeHosts({
           ...{ aws, cloud, stackOf: () => name },
           backend: backendOf({ ...process.env, ...setUpHere.env }),
@@ -102,6 +108,7 @@ async function bringUpOn(
   const problems = hostProblems(environment, (await host.engine.host()).memoryMb);
 
   const stacks = standingStacks(engine, checkout);
+  const ownFolder = tunnelFolderOfStack(name, backendOf({ ...process.env, ...engine.env }));
   const { stop: signal } = listenForInterruption(() => {
     progress.note('Interrupted: ending what was begun.');
   });
@@ -116,6 +123,9 @@ async function bringUpOn(
     { stacks, engine: host.engine },
   );
   if (isOfRun) {
+    // One that didn't come up to the end has no outputs, and no host to be used either.
+    const outputs = await stacks.outputsOf(name).catch(() => undefined);
+    if (outputs !== undefined) await prolongHost(outputs, ownFolder, lease.expiresAt);
     progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
     return exitCodes.go;
   }
@@ -141,7 +151,7 @@ async function bringUpOn(
     if (!isThere) await removeLease(lease);
     throw error;
   });
-  const stack = host.reached(opened, { name });
+  const stack = host.reached(opened, name);
   const step = progress.step(`stack ${name}`);
   try {
     const outputs = await stack.up({
@@ -153,7 +163,10 @@ async function bringUpOn(
     });
     const expiresAt = latest(outputs.expiresAt, lease.expiresAt);
     // Parts may have been made long ago, by an `up` that failed.
-    if (expiresAt !== outputs.expiresAt) await stacks.extend(name, expiresAt);
+    if (expiresAt !== outputs.expiresAt) {
+      await stacks.extend(name, expiresAt);
+      await prolongHost(outputs, ownFolder, expiresAt);
+    }
     await settleSize({ ...lease, memoryMb, expiresAt });
     step.done(`up until ${expiresAt}`);
     process.stdout.write(`${describeEnvironment(name, outputs, expiresAt)}\n`);

@@ -4,12 +4,13 @@ import { ConfigError } from '../components/config.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
-import { dockerHostOfTunnel, tunnelFolderOfStack } from '../engine/ssh/target.js';
+import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import type { Place } from './cloud.js';
 import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
-import { leaveHost, placeOfStack } from './hosts/engine-at.js';
+import { placeOfStack } from './hosts/engine-at.js';
+import { leaveHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
@@ -49,7 +50,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
       await removeLease({ stack: name, backend });
       // Of a host that went with the stack.
-      await leaveHost(dockerHostOfTunnel(tunnelFolderOfStack(name, backend)));
+      await leaveHost(tunnelFolderOfStack(name, backend));
       step.done('destroyed');
     } catch (error) {
       failed = true;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { waitUntil } from '../engine/wait.js';
 import { messageOf } from './errors.js';
-import { placeOf, leaveHost } from './hosts/engine-at.js';
+import { leaveEngine, placeOf } from './hosts/engine-at.js';
 import { readLeases, settleLease } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
@@ -49,7 +49,7 @@ export async function tidyUp({ runId, checkout, pulumi, folder }: JanitorRequest
         const engine = await placeOf(lease);
         await takeOver(lease, { stacks, engine, clouds: [], folder: own, onLine });
       });
-      await leaveHost(lease.dockerHost);
+      await leaveEngine(lease.dockerHost);
       console.log(`${new Date().toISOString()} ${lease.stack} is destroyed`);
     } catch (error) {
       console.log(`${new Date().toISOString()} ${lease.stack}: ${messageOf(error)}`);

@@ -1,20 +1,14 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import * as pulumi from '@pulumi/pulumi';
 import type Docker from 'dockerode';
 import { connectDocker, resolveDockerHost, tooOld } from '../../engine/docker.js';
 import { runOnHost } from '../../engine/ssh/command.js';
 import { forwardPort } from '../../engine/ssh/forwards.js';
-import {
-  describeTarget,
-  dockerHostOfTunnel,
-  tunnelFolderOfStack,
-  type SshTarget,
-} from '../../engine/ssh/target.js';
+import { describeTarget, dockerHostOfTunnel, tunnelFolderOfStack } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
 import { ConfigError, type EnvironmentSpec } from '../config.js';
 import { hostProblems } from '../sizing.js';
 import { reserveSubnet } from '../subnet.js';
+import { awsLoginOf, writeAwsKey, type AwsLogin } from './aws-login.js';
 import { sizeAwsHost } from './aws-sizing.js';
 import { carryImages } from './carry-images.js';
 import { loginUser } from './cloud-init.js';
@@ -34,7 +28,6 @@ interface AwsHostArgs {
   llmUrl?: string;
 }
 
-const sshPort = 22;
 const mebibyte = 1024 * 1024;
 /** Packages and images. */
 const webPorts = [80, 443];
@@ -65,21 +58,20 @@ export async function awsHost(args: AwsHostArgs): Promise<(made: MadeWith) => Ho
       },
       { parent },
     );
-    const login = pulumi.all([machine.address, machine.hostKey]).apply(([address, hostKey]) => {
-      const target = { address, port: sshPort, user: loginUser, hostKey };
-      const folder = tunnelFolderOfStack(args.stack, process.env['PULUMI_BACKEND_URL'] ?? '');
-      return { folder, target: { ...target, identityFile: path.join(folder, 'key') } };
-    });
+    const folder = tunnelFolderOfStack(args.stack, process.env['PULUMI_BACKEND_URL'] ?? '');
+    const login = pulumi
+      .all([machine.address, machine.hostKey])
+      .apply(([address, hostKey]) => awsLoginOf({ address, hostKey }, folder));
     const ready = pulumi.unsecret(
-      pulumi.all([login, machine.privateKey]).apply(async ([{ folder, target }, privateKey]) => {
-        if (!pulumi.runtime.isDryRun()) await prepare(folder, target, privateKey, args, machine);
+      pulumi.all([login, machine.privateKey]).apply(async ([known, privateKey]) => {
+        if (!pulumi.runtime.isDryRun()) await prepare(known, privateKey, args, machine);
         return folder;
       }),
     );
     const dockerHost = ready.apply(dockerHostOfTunnel);
     return {
       dockerHost,
-      reach: async (port) => forwardPort(await promiseOf(ready), port),
+      reach: (port) => forwardPort(folder, port),
       target: login.apply(({ target }) => target),
       subnet: dockerHost.apply((host) => subnetOn(host, args.stack)),
       machine: machine.instance,
@@ -99,14 +91,14 @@ export async function awsHost(args: AwsHostArgs): Promise<(made: MadeWith) => Ho
 
 /** Everything that has to hold before the first container is made. */
 async function prepare(
-  folder: string,
-  target: SshTarget & { identityFile: string },
+  login: AwsLogin,
   privateKey: string,
   { spec, source }: AwsHostArgs,
   machine: Ec2Host,
 ): Promise<void> {
   const tell = (text: string): Promise<void> => pulumi.log.info(text, machine, undefined, true);
-  await writeKey(target.identityFile, privateKey);
+  const { folder, target } = login;
+  await writeAwsKey(login, privateKey);
   await tell('waiting for its first boot');
   await waitForFirstBoot({
     host: describeTarget(target),
@@ -129,13 +121,6 @@ async function checkEngine(engine: Docker, spec: EnvironmentSpec, source: string
   if (problems.length > 0) throw new ConfigError(problems, source);
 }
 
-async function writeKey(file: string, privateKey: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${String(process.pid)}`;
-  await writeFile(draft, privateKey, { mode: 0o600 });
-  await rename(draft, file);
-}
-
 /** In a preview nobody is asked, and nothing depends on the answer: the network keeps its first subnet. */
 const subnetOn = (dockerHost: string, stack: string): Promise<string> =>
   pulumi.runtime.isDryRun()
@@ -147,10 +132,3 @@ function portsOf(url: string | undefined): number[] {
   const { port, protocol } = new URL(url);
   return [port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port)];
 }
-
-const promiseOf = <T>(output: pulumi.Output<T>): Promise<T> =>
-  new Promise((resolve) => {
-    output.apply((value) => {
-      resolve(value as T);
-    });
-  });

@@ -77,8 +77,9 @@ export function cloudInit({ hostPrivateKey, hostPublicKey, expiresAt }: CloudIni
     user: { name: loginUser, groups: ['docker'], lock_passwd: true },
     users: ['default'],
     ssh_pwauth: false,
-    ssh_deletekeys: true,
-    ssh_genkeytypes: [],
+    // There as it is; another one would have to be generated.
+    locale: 'C.UTF-8',
+    // With keys given, no others are made.
     ssh_keys: { ed25519_private: hostPrivateKey, ed25519_public: hostPublicKey },
     package_update: true,
     packages: ['docker.io'],

@@ -11,18 +11,29 @@ interface Values {
   hostPublicKey: string;
 }
 
+/** An ed25519 key pair in the form of OpenSSH. */
+export function newKeyPair(): { private: string; public: string } {
+  // About one in 250 that ssh2 makes is malformed: neither OpenSSH nor ssh2 itself can read it.
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) {
+      return { private: pair.private, public: pair.public.trim() };
+    }
+  }
+}
+
 const provider: pulumi.dynamic.ResourceProvider<object, Values> = {
   create() {
     // The engine runs a serialised copy of this function, in a process of its own.
-    const user = ssh2.utils.generateKeyPairSync('ed25519');
-    const host = ssh2.utils.generateKeyPairSync('ed25519');
+    const user = newKeyPair();
+    const host = newKeyPair();
     return Promise.resolve({
       id: crypto.randomUUID(),
       outs: {
         userPrivateKey: user.private,
-        userPublicKey: user.public.trim(),
+        userPublicKey: user.public,
         hostPrivateKey: host.private,
-        hostPublicKey: host.public.trim(),
+        hostPublicKey: host.public,
       },
     });
   },

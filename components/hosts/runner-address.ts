@@ -17,7 +17,8 @@ export async function findRunnerAddress(url = service): Promise<string> {
     text = (await response.text()).trim();
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
   } catch (cause) {
-    const reason = reasonOf(cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause);
+    // Of a fetch that failed, the cause says why.
+    const reason = reasonOf((cause as { cause?: unknown }).cause ?? cause);
     throw new Error(`${url} doesn't tell this machine's address (${reason}): ${remedy}`, { cause });
   }
   if (isIPv4(text)) return text;

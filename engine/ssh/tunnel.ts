@@ -39,7 +39,8 @@ export async function ensureTunnel(
     const problem = await identityProblem(target);
     if (problem !== undefined) throw problem;
     refuseLongPath(folder);
-    await alone(folder, () => openUnlessOpen(folder, target, ended));
+    // Others may have the lock for as long as their own deadlines last.
+    await Promise.race([alone(folder, () => openUnlessOpen(folder, target, ended)), endOf(ended)]);
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted || error instanceof TunnelError) throw error;
@@ -63,11 +64,28 @@ export async function reopenTunnel(dockerHost: string, options: TunnelOptions = 
   await ensureTunnel(folder, target, options);
 }
 
-/** Ends the connection and all that goes through it, and forgets the host. */
-export async function closeTunnel(folder: string): Promise<void> {
+/**
+ * Ends the connection and all that goes through it, and forgets the host.
+ * @param isUsed says so while nobody can open it: then it stays.
+ */
+export async function closeTunnel(
+  folder: string,
+  isUsed: () => Promise<boolean> = () => Promise.resolve(false),
+): Promise<void> {
   await alone(folder, async () => {
+    if (await isUsed()) return;
     await close(folder);
     await rm(folder, { recursive: true, force: true });
+  });
+}
+
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
   });
 }
 
@@ -83,6 +101,7 @@ export const openingOf = (folder: string): Promise<string | undefined> =>
   readFile(files(folder).opened, 'utf8').catch(() => undefined);
 
 async function openUnlessOpen(folder: string, target: SshTarget, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const sameTarget = isSame(await readTarget(folder), target);
   if (sameTarget && (await answers(folder))) return;
   if (sameTarget && (await isConnected(folder))) {
@@ -121,20 +140,23 @@ async function close(folder: string): Promise<void> {
   await Promise.all([socket, docker].map((file) => rm(file, { force: true })));
 }
 
-/** Whether the Docker Engine does, through the connection. */
-export async function answers(folder: string): Promise<boolean> {
+/** What is to be had through the connection: the Docker Engine, a refusal at once, or nothing in time. */
+export async function probe(folder: string): Promise<'answers' | 'refuses' | 'is silent'> {
   const { socket: socketPath } = files(folder);
+  const signal = AbortSignal.timeout(pingDeadlineMs);
   return new Promise((resolve) => {
-    const request = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(pingDeadlineMs) });
+    const request = get({ socketPath, path: '/_ping', signal });
     request.on('response', (response) => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode === 200 ? 'answers' : 'refuses');
     });
     request.on('error', () => {
-      resolve(false);
+      resolve(signal.aborted ? 'is silent' : 'refuses');
     });
   });
 }
+
+export const answers = async (folder: string): Promise<boolean> => (await probe(folder)) === 'answers';
 
 const isSame = (one: SshTarget | undefined, other: SshTarget): boolean =>
   one !== undefined &&

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
-import { answers, ensureTunnel, isConnected, openingOf } from '../../engine/ssh/tunnel.js';
+import { answers, ensureTunnel, isConnected, openingOf, probe } from '../../engine/ssh/tunnel.js';
 import { describeTarget, dockerHostOfTunnel, type SshTarget } from '../../engine/ssh/target.js';
-import { TunnelError } from '../../engine/ssh/failure.js';
+import { awaitTunnel } from '../../engine/ssh/await.js';
 import { systemClock, waitUntil } from '../../engine/wait.js';
 
 /** The connection to a host, kept up for as long as a command needs it. */
@@ -20,6 +20,8 @@ export interface Connection {
 }
 
 const pauseMs = 250;
+/** An engine that has ended doesn't come back by itself. */
+const passing = ['unreachable', 'refused', 'no ssh server', 'deadline'] as const;
 /** How long after a cut a host may take to be there again. */
 const returnDeadlineMs = 30_000;
 /** A bit longer than a dead connection takes to be found dead. */
@@ -68,23 +70,10 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
   void watch();
 
   return {
-    async ready() {
-      let last: unknown;
-      const attempt = (): Promise<boolean> =>
-        ensureTunnel(folder, target).then(
-          () => true,
-          (error: unknown) => {
-            if (!(error instanceof TunnelError) || !mayPass.has(error.problem)) throw error;
-            last = error;
-            return false;
-          },
-        );
+    ready() {
       // Who comes later doesn't wait again for a host that didn't come back.
       const deadlineMs = Math.max(0, returnDeadlineMs - (systemClock.now() - lostMs));
-      const wait = { what: describeTarget(target), deadlineMs, intervalMs: pauseMs };
-      await waitUntil(attempt, Boolean, wait).catch((error: unknown) => {
-        throw last ?? error;
-      });
+      return awaitTunnel(folder, target, { passing, deadlineMs });
     },
     onCut(listener) {
       listeners.add(listener);
@@ -93,9 +82,12 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
     async verify() {
       const before = cuts;
       const wait = { what: describeTarget(target), deadlineMs: verifyDeadlineMs, intervalMs: pauseMs };
-      await waitUntil(async () => cuts > before || (await answers(folder)), Boolean, wait).catch(
-        () => undefined, // The engine doesn't answer, and that isn't the connection's fault.
-      );
+      // A refusal through a connection that stands is the engine's.
+      const isClear = async (): Promise<boolean> => {
+        const found = cuts > before ? 'answers' : await probe(folder);
+        return found === 'answers' || (found === 'refuses' && (await isConnected(folder)));
+      };
+      await waitUntil(isClear, Boolean, wait).catch(() => undefined);
       await judged;
     },
     release() {
@@ -116,6 +108,3 @@ function endOfStream(folder: string, signal: AbortSignal): Promise<void> {
     request.on('error', () => resolve());
   });
 }
-
-/** What another attempt may find otherwise. An engine that has ended doesn't come back by itself. */
-const mayPass: ReadonlySet<string> = new Set(['unreachable', 'refused', 'no ssh server', 'deadline']);

@@ -1,10 +1,11 @@
 import { connectDocker } from '../../engine/docker.js';
 import { describeTarget, tunnelOfDockerHost } from '../../engine/ssh/target.js';
-import { closeTunnel, ensureTunnel, reopenTunnel } from '../../engine/ssh/tunnel.js';
+import { ensureTunnel, reopenTunnel } from '../../engine/ssh/tunnel.js';
 import { cloudIn, type Place } from '../cloud.js';
 import { dockerEngine, type ContainerEngine } from '../docker.js';
-import { readLeases, type Lease } from '../leases.js';
+import type { Lease } from '../leases.js';
 import type { StandingStacks } from '../stack.js';
+import { leaveHost } from './users.js';
 
 /**
  * Where something may be left of a stack that has a lease: its Docker Engine, with the way to it open, or AWS, if its
@@ -47,10 +48,8 @@ export async function placeOfStack(
   return engineAt(dockerHost);
 }
 
-/** Ends the connection to the host of a Docker Engine, unless some stack there has a lease. */
-export async function leaveHost(dockerHost: string): Promise<void> {
+/** This process needs the host of a Docker Engine no more. */
+export async function leaveEngine(dockerHost: string): Promise<void> {
   const folder = tunnelOfDockerHost(dockerHost);
-  if (folder === undefined) return;
-  const { leases } = await readLeases();
-  if (leases.every((lease) => lease.dockerHost !== dockerHost)) await closeTunnel(folder);
+  if (folder !== undefined) await leaveHost(folder);
 }

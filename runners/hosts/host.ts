@@ -19,7 +19,7 @@ export interface RunHost {
   engine: ContainerEngine;
   room: Room;
   /** The same stack, with the way to its host open whenever something is done to it, and outputs that count here. */
-  reached(stack: Stack, whose: StackPlace): Stack;
+  reached(stack: Stack, name: string, folder?: string): Stack;
   /** The same runner, for suites whose environments are on the host. */
   suites(runner: SuiteRunner): SuiteRunner;
   /** This process needs the way to it no more. */
@@ -30,12 +30,6 @@ export interface RunHost {
 export interface LastingHost extends RunHost {
   /** The outputs of a stack of it, with the ports that lead there from here. */
   reachable(outputs: Outputs): Promise<Outputs>;
-}
-
-/** A stack, and the folder that is its own, if it has one. */
-interface StackPlace {
-  name: string;
-  folder?: string;
 }
 
 /**

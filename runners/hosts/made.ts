@@ -10,11 +10,11 @@ import { withDeadline } from '../deadline.js';
 import type { ContainerEngine, Scope } from '../docker.js';
 import type { Leftover, RunRecord } from '../report/record.js';
 import { keepConnection, type Connection } from './connection.js';
-import { leaveHost } from './engine-at.js';
 import type { RunHost } from './host.js';
 import { lateWatch } from './late-watch.js';
 import { reachable } from './reach.js';
 import { engineBehind, suitesBehind } from './remote.js';
+import { leaveHost } from './users.js';
 
 interface MadeHosts {
   aws: AwsPlan;
@@ -127,7 +127,7 @@ export function madeHosts({ aws, cloud, backend, stackOf }: MadeHosts): RunHost 
     dockerHostOf: (stack) => dockerHostOfTunnel(tunnelFolderOfStack(stack, backend)),
     engine,
     room: { enter: (_stack, _memoryMb, take) => take() },
-    reached(stack, { name, folder }) {
+    reached(stack, name, folder) {
       const made = madeOf(name);
       if (folder !== undefined) made.folder = folder;
       return {
@@ -156,7 +156,7 @@ export function madeHosts({ aws, cloud, backend, stackOf }: MadeHosts): RunHost 
     async leave() {
       for (const made of all.values()) {
         await end(made);
-        await leaveHost(dockerHostOfTunnel(tunnelFolderOfStack(made.stack, backend))).catch(() => undefined);
+        await leaveHost(tunnelFolderOfStack(made.stack, backend)).catch(() => undefined);
       }
     },
   };

@@ -15,9 +15,9 @@ import type { Clock, Measured } from '../report/record.js';
 import { roomOf } from '../room.js';
 import type { SuiteRequest, SuiteRunner } from '../suite-runner.js';
 import { keepConnection, type Connection } from './connection.js';
-import { leaveHost } from './engine-at.js';
 import type { LastingHost } from './host.js';
 import { portsOf, reachable } from './reach.js';
+import { leaveHost } from './users.js';
 
 /** Any machine that is there before the environments are, and after them. */
 export function remoteHost(target: SshTarget): LastingHost {
@@ -55,7 +55,7 @@ export function remoteHost(target: SshTarget): LastingHost {
     async leave() {
       connection.release();
       // A connection that can't be ended now ends by itself.
-      await leaveHost(dockerHost).catch(() => undefined);
+      await leaveHost(folder).catch(() => undefined);
     },
   };
 }
@@ -67,14 +67,12 @@ export const suitesBehind = (
 ): SuiteRunner => ({
   async run(request) {
     const { folder, connection } = await wayOf(request);
-    const hostClock = await clockOf(folder);
-    const run = await runner.run({
-      ...request,
-      ...(hostClock.measured ? { hostClock: hostClock.value } : {}),
-    });
+    const clock = await clockOf(folder);
+    const run = await runner.run({ ...request, ...(clock.measured ? { hostClock: clock.value } : {}) });
     // What cut its connections may have ended it before anybody else saw it.
     await connection.verify();
-    return run;
+    // Latencies between two clocks that nobody compared are none.
+    return clock.measured || !run.latency.measured ? run : { ...run, latency: clock };
   },
 });
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { configNamespace, type StackConfig } from '../../components/config.js';
 import { targetOf } from '../../components/hosts/access.js';
-import { hostSchema } from '../../components/hosts/settings.js';
+import { hostSchema, type HostSettings } from '../../components/hosts/settings.js';
 import type { SshTarget } from '../../engine/ssh/target.js';
 import { readSettingsFile } from '../settings.js';
 
@@ -9,10 +9,9 @@ import { readSettingsFile } from '../settings.js';
 export const targetOfConfig = ({ host }: Pick<StackConfig, 'host'>): SshTarget | undefined =>
   host.kind === 'ssh' ? targetOf(host) : undefined;
 
-/** The same of a settings file. Whatever else is wrong with it, or with the host, is for the program to say. */
-export async function targetOfFile(file: string): Promise<SshTarget | undefined> {
+/** The host of a settings file. Whatever else is wrong with it, or with the host, is for the program to say. */
+export async function hostOfFile(file: string): Promise<HostSettings | undefined> {
   if (!existsSync(file)) return undefined;
   const { config } = await readSettingsFile(file);
-  const { data } = hostSchema.safeParse(config[`${configNamespace}:host`]);
-  return data?.kind === 'ssh' ? targetOf(data) : undefined;
+  return hostSchema.safeParse(config[`${configNamespace}:host`]).data;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { once } from 'node:events';
@@ -19,6 +19,7 @@ import {
 } from '../../engine/ssh/target.js';
 import { closeTunnel, ensureTunnel, isConnected, reopenTunnel } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
+import { waitUntil } from '../../engine/wait.js';
 import { startNamespaceHost, type NamespaceHost } from '../helpers/namespace-host.js';
 
 const timeoutMs = 120_000;
@@ -171,15 +172,27 @@ describe('no connection', () => {
     expect(error.problem).toBe(problem);
   });
 
-  test('without a key in the agent', async () => {
+  test('without an agent, or a key in it', async () => {
     const before = process.env['SSH_AUTH_SOCK'];
-    delete process.env['SSH_AUTH_SOCK'];
     const { address, port, user, hostKey } = target;
     const other = { address, port, user, hostKey };
+    const socket = path.join(cache, 'agent');
+    process.env['SSH_AUTH_SOCK'] = socket;
     await expect(ensureTunnel(folder, other)).rejects.toThrow(
       /no agent answers: start one and "ssh-add" a key/,
     );
-    if (before !== undefined) process.env['SSH_AUTH_SOCK'] = before;
+    const agent = execa('ssh-agent', ['-D', '-a', socket], { reject: false });
+    await waitUntil(() => Promise.resolve(existsSync(socket)), Boolean, {
+      ...{ what: 'the agent', deadlineMs: 10_000, intervalMs: 20 },
+    });
+    await expect(ensureTunnel(folder, other)).rejects.toThrow(/the agent has none: "ssh-add" one/);
+    await execa('ssh-add', ['-q', host.identityFile]);
+    await ensureTunnel(folder, other);
+    expect(await versionBehind()).not.toBe('');
+    agent.kill();
+    await agent;
+    if (before === undefined) delete process.env['SSH_AUTH_SOCK'];
+    else process.env['SSH_AUTH_SOCK'] = before;
   });
 
   test('without OpenSSH', async () => {

@@ -4,6 +4,8 @@
 # start the services.
 set -eu
 root=$1
+# Docker changes the flags of its root's mount, so that has to be one.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"

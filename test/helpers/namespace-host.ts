@@ -43,6 +43,8 @@ export interface NamespaceHost {
   killSshd(): Promise<void>;
   /** @param settings lines of sshd_config before the host's own. */
   startSshd(settings?: readonly string[]): Promise<void>;
+  /** Nothing of its sshd gets through any more, and nobody is told so. @returns what ends that. */
+  silence(): Promise<() => Promise<void>>;
   /** Makes it a host of this size for whoever asks from now on. */
   pretendMemory(memoryMb: number): Promise<void>;
   /** Pulls the plug: nothing on it lives on, its disk stays. */
@@ -148,6 +150,13 @@ export async function startNamespaceHost(options: NamespaceHostOptions = {}): Pr
       await run(['sh', '-c', 'printf %s "$0" > /run/ssh/sshd_config', config]);
       startInside([findOnPath('sshd') ?? 'sshd', '-D', '-e', '-f', '/run/ssh/sshd_config'], 'sshd.log');
       await until('the host’s sshd listens', () => listens(link.address));
+    },
+    async silence() {
+      const rule = ['INPUT', '--protocol', 'tcp', '--dport', String(port), '--jump', 'DROP'];
+      await run(['iptables', '--insert', ...rule]);
+      return async () => {
+        await run(['iptables', '--delete', ...rule]);
+      };
     },
     pretendMemory: (memoryMb) => writeMeminfo(inFolder('meminfo'), memoryMb),
     async die() {

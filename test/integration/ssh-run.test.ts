@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
+import { idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import { isConnected } from '../../engine/ssh/tunnel.js';
 import { waitUntil } from '../../engine/wait.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { readLeases } from '../../runners/leases.js';
@@ -140,13 +142,31 @@ describe('the main job on another machine', () => {
   });
 });
 
-test(
-  'a connection that is cut while a suite runs is no fault of the suite: the environment goes by a new one',
-  async () => {
-    const cut = whenSuiteRuns(async () => {
-      await host.killSshd();
-      await host.startSshd();
-    });
+async function cutOff(): Promise<void> {
+  await host.killSshd();
+  await host.startSshd();
+}
+
+/** For as long as the client needs to see that nobody answers. */
+async function goSilent(): Promise<void> {
+  const folder = tunnelFolder(idOfTarget(host));
+  const speak = await host.silence();
+  const wait = { what: 'the end of the connection', deadlineMs: 60_000, intervalMs: 100 };
+  await waitUntil(
+    () => isConnected(folder),
+    (stands) => !stands,
+    wait,
+  );
+  await speak();
+}
+
+test.each([
+  ['ends', cutOff],
+  ['goes silent', goSilent],
+])(
+  'a connection that %s while a suite runs is no fault of the suite: the environment goes by a new one',
+  async (_, act) => {
+    const cut = whenSuiteRuns(act);
     const result = await runThere(asking(60), cut);
     await cut.done();
     const record = await recordOf(result);

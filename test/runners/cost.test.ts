@@ -25,13 +25,13 @@ describe('the cost of a run', () => {
   test('is estimated by the time that each suite may take, and its instance before and after', () => {
     const { instances, usd } = costAtMostUsd({ suites, together: false, aws });
     expect(instances).toBe(2);
-    expect(usd).toBeCloseTo((perHour * (600 + 300 + 600 + 1200)) / 3600, 10);
+    expect(usd).toBeCloseTo((perHour * (1200 + 300 + 1200 + 1200)) / 3600, 10);
   });
 
   test('is that of one instance when all suites share it', () => {
     const { instances, usd } = costAtMostUsd({ suites, together: true, aws });
     expect(instances).toBe(1);
-    expect(usd).toBeCloseTo((perHour * (600 + 1200)) / 3600, 10);
+    expect(usd).toBeCloseTo((perHour * (1200 + 1200)) / 3600, 10);
   });
 
   test('comes to the time that the instances were there, and none for a suite that never had one', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import { StackError } from '../../runners/pulumi.js';
-import { holdersInState, labelsInState } from '../../runners/stack-state.js';
+import { engineInState, holdersInState, labelsInState } from '../../runners/stack-state.js';
 
 const exported = (...resources: unknown[]): string =>
   JSON.stringify({ version: 3, deployment: { resources } });
@@ -76,4 +76,24 @@ test('the containers of a state are those whose making it knows to have ended', 
     { type, outputs: { name: 'auth-2' } },
   );
   expect(holdersInState(state)).toEqual(['redis-1', 'auth-2']);
+});
+
+describe('where the containers of a stack are', () => {
+  const provider = { type: 'pulumi:providers:docker', inputs: { host: 'unix:///var/run/docker.sock' } };
+  const target = { address: 'box', port: 22, user: 'ci', hostKey: 'ssh-ed25519 AAAA' };
+  const root = { type: 'pulumi:pulumi:Stack', outputs: { target } };
+
+  test('is said by its provider, and how to log in there by its outputs', () => {
+    expect(engineInState(exported(own, provider))).toEqual({ dockerHost: provider.inputs.host });
+    expect(engineInState(exported(root, provider))).toEqual({ dockerHost: provider.inputs.host, target });
+  });
+
+  test('nobody knows of a stack without a provider', () => {
+    expect(engineInState(exported(root, own))).toBeUndefined();
+  });
+
+  test('is not said by outputs of another shape', () => {
+    const other = { ...root, outputs: { target: { address: 'box' } } };
+    expect(engineInState(exported(other, provider))).toEqual({ dockerHost: provider.inputs.host });
+  });
 });

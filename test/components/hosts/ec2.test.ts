@@ -98,9 +98,9 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
   return outputs;
 }
 
-const register = MockMonitor.prototype.registerResource;
-
 beforeAll(() => {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the monitor below
+  const register = MockMonitor.prototype.registerResource;
   jest.spyOn(MockMonitor.prototype, 'registerResource').mockImplementation(function (
     this: MockMonitor,
     request: RegisterResourceRequest,

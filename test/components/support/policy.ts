@@ -66,6 +66,6 @@ function instanceViolations(inputs: InstanceInputs): string[] {
 }
 
 function missing(tags: unknown, where: string): string[] {
-  const present = Object.keys((tags ?? {}) as object);
+  const present = Object.keys(tags ?? {});
   return neededTags.filter((tag) => !present.includes(tag)).map((tag) => `no ${tag} in ${where}`);
 }

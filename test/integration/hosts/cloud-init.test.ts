@@ -1,23 +1,23 @@
-import { access, readFile, readdir, writeFile } from 'node:fs/promises';
+import { access, lstat, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import ssh2 from 'ssh2';
 import { carryImages } from '../../../components/hosts/carry-images.js';
+import { newKeyPair } from '../../../components/hosts/host-keys.js';
 import { cloudInit, expiryFile, loginUser, readyFile } from '../../../components/hosts/cloud-init.js';
 import { connectDocker, resolveDockerHost } from '../../../engine/docker.js';
 import { imageReference } from '../../../images/manifest.js';
 import { bootDebian, type DebianMachine } from '../../helpers/debian-machine.js';
 
-const host = ssh2.utils.generateKeyPairSync('ed25519');
-const user = ssh2.utils.generateKeyPairSync('ed25519');
+const host = newKeyPair();
+const user = newKeyPair();
 const expiresAt = '2099-01-02T03:04:05.000Z';
 
 let machine: DebianMachine;
 const inRoot = (name: string): string => path.join(machine.root, name);
 
 beforeAll(async () => {
-  const userData = cloudInit({ hostPrivateKey: host.private, hostPublicKey: host.public.trim(), expiresAt });
-  machine = await bootDebian({ userData, publicKey: user.public.trim() });
+  const userData = cloudInit({ hostPrivateKey: host.private, hostPublicKey: host.public, expiresAt });
+  machine = await bootDebian({ userData, publicKey: user.public });
 }, 300_000);
 
 afterAll(() => machine.dismiss());
@@ -39,12 +39,12 @@ describe('a Debian that booted with the cloud-init document', () => {
     const keys = (await readdir(inRoot('etc/ssh'))).filter((name) => name.startsWith('ssh_host_'));
     expect(keys.sort()).toEqual(['ssh_host_ed25519_key', 'ssh_host_ed25519_key.pub']);
     const shown = await machine.run('ssh-keygen', '-y', '-f', '/etc/ssh/ssh_host_ed25519_key');
-    expect(shown.trim()).toBe(host.public.trim());
+    expect(shown.trim()).toBe(host.public);
   });
 
   test('lets its user in by the key alone, and to the Docker Engine', async () => {
     const authorized = await readFile(inRoot(`home/${loginUser}/.ssh/authorized_keys`), 'utf8');
-    expect(authorized.trim()).toBe(user.public.trim());
+    expect(authorized.trim()).toBe(user.public);
     await machine.run('mkdir', '-p', '/run/sshd');
     const settings = (await machine.run('sshd', '-T')).split('\n');
     expect(settings).toContain('passwordauthentication no');
@@ -83,10 +83,17 @@ describe('a Debian that booted with the cloud-init document', () => {
   });
 
   test('looks every minute for its end of life, on each boot', async () => {
-    await access(inRoot('etc/systemd/system/timers.target.wants/rehearsal-expiry.timer'));
+    await lstat(inRoot('etc/systemd/system/timers.target.wants/rehearsal-expiry.timer'));
     const units = ['service', 'timer'].map((kind) => `/etc/systemd/system/rehearsal-expiry.${kind}`);
     await machine.run('systemd-analyze', 'verify', ...units);
     expect((await readFile(inRoot(expiryFile), 'utf8')).trim()).toBe(expiresAt);
+  });
+
+  test('lets its user prolong it', async () => {
+    const later = '2100-01-02T03:04:05.000Z';
+    const command = `echo ${later} | sudo -n tee ${expiryFile}`;
+    await machine.run('runuser', '-u', loginUser, '--', 'sh', '-c', command);
+    expect(await readFile(inRoot(expiryFile), 'utf8')).toBe(`${later}\n`);
   });
 
   test.each([

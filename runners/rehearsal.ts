@@ -1,11 +1,10 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Progress } from '../engine/progress.js';
-import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import type { EngineEnvironment } from '../engine/setup.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
-import { hostOf, type RunHost } from './hosts/host.js';
-import { enterHost } from './hosts/users.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
@@ -38,9 +37,7 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const plan = await makePlan(choices, checkout, (line) => {
     progress.note(line);
   });
-  if (plan.target !== undefined) await enterHost(plan.target);
-  const engine = await setUp({ progress, target: plan.target });
-  const host = hostOf(plan.target, engine.dockerHost);
+  const { engine, host } = await setUpHost(plan.target, progress);
   try {
     return await rehearseOn(host, { plan, engine, checkout, progress });
   } finally {

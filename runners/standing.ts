@@ -11,13 +11,12 @@ import {
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
-import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import type { EngineEnvironment } from '../engine/setup.js';
 import { projectFolder } from '../engine/stack-files.js';
 import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
-import { hostOf, type RunHost } from './hosts/host.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
 import { targetOfConfig } from './hosts/target.js';
-import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
 import { showWaiting } from './phases.js';
@@ -56,10 +55,7 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const target = targetOfConfig(config);
-  if (target !== undefined) await enterHost(target);
-  const setUpHere = await setUp({ progress, target });
-  const host = hostOf(target, setUpHere.dockerHost);
+  const { engine: setUpHere, host } = await setUpHost(targetOfConfig(config), progress);
   try {
     return await bringUpOn(host, {
       ...{ choices, settings, config, environment, chosen },

@@ -1,11 +1,14 @@
 import type { Outputs } from '../../components/outputs.js';
 import { connectDocker } from '../../engine/docker.js';
-import type { SshTarget } from '../../engine/ssh/target.js';
+import type { Progress } from '../../engine/progress.js';
+import { setUp, type EngineEnvironment } from '../../engine/setup.js';
+import { folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { dockerEngine, type ContainerEngine } from '../docker.js';
 import { roomOf, type Room } from '../room.js';
 import type { Stack } from '../stack.js';
 import type { SuiteRunner } from '../suite-runner.js';
 import { remoteHost } from './remote.js';
+import { enterHost, leaveHost } from './users.js';
 
 /**
  * Where the environments of a command are, and how they are reached from here: what is different about hosts is in
@@ -24,6 +27,25 @@ export interface RunHost {
   suites(runner: SuiteRunner): SuiteRunner;
   /** This process needs the way to it no more. */
   leave(): Promise<void>;
+}
+
+/**
+ * Sets up what a command needs to bring environments up.
+ * @param target the machine that they are to be on; absent when the Docker Engine is at hand.
+ * @throws the set-up's error: nothing is to be left then.
+ */
+export async function setUpHost(
+  target: SshTarget | undefined,
+  progress: Progress,
+): Promise<{ engine: EngineEnvironment; host: RunHost }> {
+  if (target !== undefined) await enterHost(target);
+  try {
+    const engine = await setUp({ progress, target });
+    return { engine, host: hostOf(target, engine.dockerHost) };
+  } catch (error) {
+    if (target !== undefined) await leaveHost(folderOf(target)).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

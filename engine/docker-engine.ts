@@ -6,13 +6,7 @@ import { connectDocker, defaultDockerHost, resolveDockerHost, tooOld } from './d
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
 import { reasonOf } from './errors.js';
 import { type Found, type Update } from './pieces.js';
-import {
-  describeTarget,
-  dockerHostOfTunnel,
-  idOfTarget,
-  tunnelFolder,
-  type SshTarget,
-} from './ssh/target.js';
+import { describeTarget, dockerHostOfTunnel, folderOf, type SshTarget } from './ssh/target.js';
 import { ensureTunnel } from './ssh/tunnel.js';
 
 export interface DockerFacts {
@@ -96,7 +90,7 @@ export const daemonFolder = (cache: string): string => path.join(cache, 'dockerd
 export async function reachDocker(target: SshTarget, update: Update): Promise<Found & { host: string }> {
   const where = describeTarget(target);
   update(`connecting to ${where}`);
-  const folder = tunnelFolder(idOfTarget(target));
+  const folder = folderOf(target);
   await ensureTunnel(folder, target);
   const host = dockerHostOfTunnel(folder);
   const answer = await askVersion(host);

@@ -1,16 +1,14 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Progress } from '../engine/progress.js';
-import { setUp, type EngineEnvironment } from '../engine/setup.js';
-import { readyCloud } from './cloud.js';
+import type { EngineEnvironment } from '../engine/setup.js';
+import type { Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
-import { hostOf, type RunHost } from './hosts/host.js';
-import { madeHosts } from './hosts/made.js';
-import { enterHost } from './hosts/users.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
-import { backendOf, leaseBook } from './lease-book.js';
+import { leaseBook } from './lease-book.js';
 import { stackName } from './names.js';
 import { makePlan, type Choices, type Plan } from './plan.js';
 import { costLine } from './plan-report.js';
@@ -44,17 +42,8 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   });
   const { aws } = plan;
   if (aws !== undefined) progress.note(costLine({ ...plan, aws }));
-  const cloud = aws && (await readyCloud(aws));
-  if (plan.target !== undefined) await enterHost(plan.target);
-  const engine = await setUp({ progress, target: plan.target, aws: aws !== undefined });
-  const host =
-    aws === undefined || cloud === undefined
-      ? hostOf(plan.target, engine.dockerHost)
-      : madeHosts({
-          ...{ aws, cloud },
-          backend: backendOf({ ...process.env, ...engine.env }),
-          stackOf: ({ runId, suite }) => stackName(plan.labels.branch, runId, suite),
-        });
+  const stackOf = ({ runId, suite }: Scope): string => stackName(plan.labels.branch, runId, suite);
+  const { engine, host } = await setUpHost({ ...plan, stackOf }, progress);
   try {
     return await rehearseOn(host, { plan, engine, checkout, progress });
   } finally {

@@ -12,16 +12,13 @@ import { prolongHost } from '../components/hosts/prolong.js';
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
-import { setUp, type EngineEnvironment } from '../engine/setup.js';
+import type { EngineEnvironment } from '../engine/setup.js';
 import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import { projectFolder } from '../engine/stack-files.js';
-import { readyCloud } from './cloud.js';
 import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
-import { hostOf, type RunHost } from './hosts/host.js';
-import { madeHosts } from './hosts/made.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
 import { targetOfConfig } from './hosts/target.js';
-import { enterHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
@@ -63,18 +60,10 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const { aws } = awsPlanOf(config, environment);
-  const cloud = aws && (await readyCloud(aws));
-  const target = targetOfConfig(config);
-  if (target !== undefined) await enterHost(target);
-  const setUpHere = await setUp({ progress, target, aws: aws !== undefined });
-  const host =
-    aws === undefined || cloud === undefined
-      ? hostOf(target, setUpHere.dockerHost)
-      : madeHosts({
-          ...{ aws, cloud, stackOf: () => name },
-          backend: backendOf({ ...process.env, ...setUpHere.env }),
-        });
+  const { engine: setUpHere, host } = await setUpHost(
+    { target: targetOfConfig(config), ...awsPlanOf(config, environment), stackOf: () => name },
+    progress,
+  );
   try {
     return await bringUpOn(host, {
       ...{ choices, settings, config, environment, chosen },

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { resolveDockerHost } from '../../engine/docker.js';
 import { forwardPort } from '../../engine/ssh/forwards.js';
-import { dockerHostOfTunnel, idOfTarget, tunnelFolder, type SshTarget } from '../../engine/ssh/target.js';
+import { dockerHostOfTunnel, folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
 import type { HostSettings, SshHost } from './settings.js';
@@ -35,7 +35,7 @@ export async function accessTo(host: Exclude<HostSettings, { kind: 'aws' }>): Pr
     return { dockerHost: resolveDockerHost(), reach: (port) => Promise.resolve(port) };
   }
   const target = targetOf(host);
-  const folder = tunnelFolder(idOfTarget(target));
+  const folder = folderOf(target);
   await ensureTunnel(folder, target);
   return {
     dockerHost: dockerHostOfTunnel(folder),

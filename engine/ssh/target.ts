@@ -30,7 +30,7 @@ export const tunnelFolder = (id: string): string =>
   path.join(folderOfAll(), createHash('sha256').update(id).digest('hex').slice(0, 12));
 
 /** Two targets of one id are the same machine and the same login. */
-export const idOfTarget = ({ address, port, user, hostKey }: SshTarget): string =>
+const idOfTarget = ({ address, port, user, hostKey }: SshTarget): string =>
   `${user}@${address}:${String(port)} ${hostKey}`;
 
 /**
@@ -39,6 +39,9 @@ export const idOfTarget = ({ address, port, user, hostKey }: SshTarget): string 
  */
 export const tunnelFolderOfStack = (stack: string, backend: string): string =>
   tunnelFolder(`${stack} ${backend}`);
+
+/** Of a machine that is there before any stack is. */
+export const folderOf = (target: SshTarget): string => tunnelFolder(idOfTarget(target));
 
 /** The remote Docker Engine as it is reached from here, whether or not the connection is up. */
 export const dockerHostOfTunnel = (folder: string): string => `unix://${path.join(folder, 'docker.sock')}`;

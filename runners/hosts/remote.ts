@@ -2,13 +2,7 @@ import type { Outputs } from '../../components/outputs.js';
 import { connectDocker } from '../../engine/docker.js';
 import { compareClocks, type HostClock } from '../../engine/ssh/clock.js';
 import { cancelForwards, forwardPort } from '../../engine/ssh/forwards.js';
-import {
-  describeTarget,
-  dockerHostOfTunnel,
-  idOfTarget,
-  tunnelFolder,
-  type SshTarget,
-} from '../../engine/ssh/target.js';
+import { describeTarget, dockerHostOfTunnel, folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { dockerEngine, type ContainerEngine } from '../docker.js';
 import { messageOf } from '../errors.js';
 import type { Clock, Measured } from '../report/record.js';
@@ -21,7 +15,7 @@ import { leaveHost } from './users.js';
 
 /** Any machine that is there before the environments are, and after them. */
 export function remoteHost(target: SshTarget): LastingHost {
-  const folder = tunnelFolder(idOfTarget(target));
+  const folder = folderOf(target);
   const dockerHost = dockerHostOfTunnel(folder);
   const connection = keepConnection(folder, target);
   const engine = engineBehind(connection, folder, describeTarget(target));

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { dockerHostOfTunnel, idOfTarget, tunnelFolder, type SshTarget } from '../../engine/ssh/target.js';
+import { dockerHostOfTunnel, folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { closeTunnel } from '../../engine/ssh/tunnel.js';
 import { parseJson } from '../json.js';
 import { readLeases } from '../leases.js';
@@ -12,7 +12,7 @@ const ownMark = (folder: string): string => path.join(marks(folder), `${String(p
 
 /** Others are not to end the connection to a host while this process lives, or until it leaves the host. */
 export async function enterHost(target: SshTarget): Promise<void> {
-  const folder = tunnelFolder(idOfTarget(target));
+  const folder = folderOf(target);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await mkdir(marks(folder), { recursive: true, mode: 0o700 });
   await writeFile(ownMark(folder), JSON.stringify(thisProcess()), { mode: 0o600 });

@@ -10,13 +10,7 @@ import { connectDocker } from '../../engine/docker.js';
 import { compareClocks } from '../../engine/ssh/clock.js';
 import type { TunnelError } from '../../engine/ssh/failure.js';
 import { cancelForwards, forwardPort } from '../../engine/ssh/forwards.js';
-import {
-  dockerHostOfTunnel,
-  idOfTarget,
-  tunnelFolder,
-  tunnelOfDockerHost,
-  type SshTarget,
-} from '../../engine/ssh/target.js';
+import { dockerHostOfTunnel, folderOf, tunnelOfDockerHost, type SshTarget } from '../../engine/ssh/target.js';
 import { closeTunnel, ensureTunnel, isConnected, reopenTunnel } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
 import { waitUntil } from '../../engine/wait.js';
@@ -37,7 +31,7 @@ beforeAll(async () => {
   host = await startNamespaceHost();
   const { address, port, user, hostKey, identityFile } = host;
   target = { address, port, user, hostKey, identityFile };
-  folder = tunnelFolder(idOfTarget(target));
+  folder = folderOf(target);
 }, timeoutMs);
 
 afterEach(async () => {
@@ -121,7 +115,7 @@ describe('the connection to a host', () => {
 describe('no connection', () => {
   const refused = async (changes: Partial<SshTarget>): Promise<TunnelError> => {
     const other = { ...target, ...changes };
-    const own = tunnelFolder(idOfTarget(other));
+    const own = folderOf(other);
     const error = await ensureTunnel(own, other).then(
       () => new Error('it was let in'),
       (reason: unknown) => reason as TunnelError,
@@ -245,7 +239,7 @@ describe('no connection', () => {
 
   test('where the path of a socket would be too long', async () => {
     process.env['REHEARSAL_CACHE'] = path.join(cache, 'a'.repeat(60));
-    const failed = ensureTunnel(tunnelFolder(idOfTarget(target)), target);
+    const failed = ensureTunnel(folderOf(target), target);
     process.env['REHEARSAL_CACHE'] = cache;
     await expect(failed).rejects.toThrow(/choose a shorter REHEARSAL_CACHE/);
   });

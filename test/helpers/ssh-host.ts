@@ -1,6 +1,6 @@
 import { copyImages } from '../chaos/support/second-engine.js';
 import { resolveDockerHost } from '../../engine/docker.js';
-import { idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import { folderOf } from '../../engine/ssh/target.js';
 import { closeTunnel } from '../../engine/ssh/tunnel.js';
 import { imageNames, imageReference } from '../../images/manifest.js';
 import { startNamespaceHost, type NamespaceHost } from './namespace-host.js';
@@ -25,7 +25,7 @@ export async function startSshHost(): Promise<SshHost> {
     ...host,
     settings: { kind: 'ssh', ...target },
     async dismiss() {
-      await closeTunnel(tunnelFolder(idOfTarget(target)));
+      await closeTunnel(folderOf(target));
       await host.dismiss();
     },
   };

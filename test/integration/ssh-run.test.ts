@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
-import { idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import { folderOf } from '../../engine/ssh/target.js';
 import { isConnected } from '../../engine/ssh/tunnel.js';
 import { waitUntil } from '../../engine/wait.js';
 import { exitCodes } from '../../runners/exit-codes.js';
@@ -149,7 +149,7 @@ async function cutOff(): Promise<void> {
 
 /** For as long as the client needs to see that nobody answers. */
 async function goSilent(): Promise<void> {
-  const folder = tunnelFolder(idOfTarget(host));
+  const folder = folderOf(host);
   const speak = await host.silence();
   const wait = { what: 'the end of the connection', deadlineMs: 60_000, intervalMs: 100 };
   await waitUntil(

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker } from '../../engine/docker.js';
-import { idOfTarget, tunnelFolder } from '../../engine/ssh/target.js';
+import { folderOf } from '../../engine/ssh/target.js';
 import { closeTunnel, isConnected } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
 import { exitCodes } from '../../runners/exit-codes.js';
@@ -39,7 +39,7 @@ beforeAll(async () => {
     'rehearsal:suites': suites,
   };
   await writeFile(path.join(checkout, `Pulumi.${stack}.yaml`), stringify({ config }));
-  folder = tunnelFolder(idOfTarget(host));
+  folder = folderOf(host);
 }, timeoutMs);
 
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { dockerHostOfTunnel, idOfTarget, tunnelFolder } from '../../../engine/ssh/target.js';
+import { dockerHostOfTunnel, folderOf } from '../../../engine/ssh/target.js';
 import { enterHost, leaveHost } from '../../../runners/hosts/users.js';
 import { removeLease, writeLease } from '../../../runners/leases.js';
 import { thisProcess } from '../../../runners/owner.js';
@@ -16,7 +16,7 @@ let folder: string;
 
 beforeEach(async () => {
   process.env['REHEARSAL_CACHE'] = cache;
-  folder = tunnelFolder(idOfTarget(target));
+  folder = folderOf(target);
   await rm(folder, { recursive: true, force: true });
   await enterHost(target);
 });

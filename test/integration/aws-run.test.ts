@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
+import { waitUntil } from '../../engine/wait.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { readLeases } from '../../runners/leases.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
@@ -173,6 +174,40 @@ test(
     expect(cloud.ec2.calls).toContain('RunInstances');
     expect(result.exitCode).toBe(exitCodes.harnessError);
     await expectNothingLeft(result, record);
+  },
+  timeoutMs,
+);
+
+/** Ends the runner without a chance as soon as there is an instance. */
+const killedWithInstance = (): Promise<CliResult> =>
+  runThere({
+    onOutput(_text, kill) {
+      const watch = setInterval(() => {
+        if (!cloud.ec2.remaining().some(({ kind, address }) => kind === 'instance' && address !== undefined))
+          return;
+        clearInterval(watch);
+        kill('SIGKILL');
+      }, 50);
+      watch.unref();
+    },
+  });
+
+test(
+  'the janitor of a runner that is killed takes its host as well',
+  async () => {
+    // What it finds by its state is gone with the test's own: then the tags have to do.
+    cloud = await startCloud();
+    await killedWithInstance();
+    expect(cloud.ec2.calls).toContain('RunInstances');
+    await waitUntil(
+      () => Promise.resolve(cloud.ec2.remaining()),
+      ({ length }) => length === 0,
+      {
+        what: 'the end of all that AWS has',
+        deadlineMs: 60_000,
+        intervalMs: 100,
+      },
+    );
   },
   timeoutMs,
 );

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { imageReference } from '../images/manifest.js';
+import { sizeAwsHost } from './hosts/aws-sizing.js';
+import { hostSchema } from './hosts/settings.js';
 import { budgetProblems } from './sizing.js';
 import {
   leastMemoryMb,
@@ -11,6 +13,7 @@ import {
   type ProfileName,
   type ServiceName,
 } from './services.js';
+import { strict } from './strict.js';
 
 /** The namespace of every key in `Pulumi.<stack>.yaml`: the project's name. */
 export const configNamespace = 'rehearsal';
@@ -71,6 +74,8 @@ const configShape = {
   /** An OpenAI-compatible server instead of the scripted llm service. */
   llm: strict({ baseUrl: z.url({ protocol: /^https?$/ }), model: z.string().min(1) }).optional(),
   llmApiKey: z.union([z.string(), secretSchema]).optional(),
+  /** Where the environment runs: the Docker Engine of this machine's own context by default. */
+  host: hostSchema.default({ kind: 'local' }),
   /** Time to live of a stack, from its first `up`. */
   ttlMinutes: z.int().min(1).max(10_080).default(240),
   /** Set by the runner: what the stack's resources are labelled with. */
@@ -177,6 +182,10 @@ export function resolveEnvironment(
     workers: config.services.backend?.workers ?? profile.workers,
   };
   const problems = [...limitProblems(config, spec), ...budgetProblems(spec)];
+  if (config.host.kind === 'aws') {
+    const sized = sizeAwsHost(spec, config.host);
+    if ('problems' in sized) problems.push(...sized.problems);
+  }
   if (problems.length > 0) throw new ConfigError(problems, source);
   return spec;
 }
@@ -221,13 +230,6 @@ function limitProblems(config: StackConfig, spec: EnvironmentSpec): string[] {
   inside('sharedBuffersMb', spec.sharedBuffersMb, 'postgres');
   inside('maxmemoryMb', spec.maxmemoryMb, 'redis');
   return problems;
-}
-
-function strict<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.core.$strict> {
-  const allowed = Object.keys(shape).join(', ');
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `allowed: ${allowed}` : undefined),
-  });
 }
 
 function splitKey(key: string): [namespace: string, name: string] {

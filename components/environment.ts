@@ -5,6 +5,7 @@ import { Backend } from './backend.js';
 import { ClickHouse, clickhousePort, eventLog } from './clickhouse.js';
 import type { EnvironmentSpec, ServiceSpec } from './config.js';
 import { Frontend } from './frontend.js';
+import type { Host, MadeWith } from './hosts/host.js';
 import { labelKeys, type RunLabels } from './labels.js';
 import { Llm, llmPort } from './llm.js';
 import type { Endpoints, Outputs } from './outputs.js';
@@ -17,9 +18,8 @@ import { StackValues } from './stack-values.js';
 
 export interface TestEnvironmentArgs {
   spec: EnvironmentSpec;
-  dockerHost: string;
-  /** Of the environment's network, as CIDR; counts on the first `up` only. */
-  subnet: pulumi.Input<string>;
+  /** Where it runs: a host that is there, or how to make one. */
+  host: Host | ((made: MadeWith) => Host);
   labels: RunLabels;
   ttlMinutes: number;
   /** An OpenAI-compatible server to use instead of the stand-in. */
@@ -31,11 +31,10 @@ export class TestEnvironment extends pulumi.ComponentResource {
   readonly outputs: { [K in keyof Outputs]: pulumi.Input<Outputs[K]> };
 
   constructor(name: string, args: TestEnvironmentArgs, options: pulumi.ComponentResourceOptions = {}) {
-    super('rehearsal:index:TestEnvironment', name, {}, options);
+    const machine: { resource?: pulumi.Resource } = {};
+    const transformations = [...(options.transformations ?? []), goesWith(machine)];
+    super('rehearsal:index:TestEnvironment', name, {}, { ...options, transformations });
     const { spec } = args;
-    const provider = new docker.Provider(`${name}-docker`, { host: args.dockerHost }, { parent: this });
-    const parent = { parent: this, providers: [provider] };
-
     const values = new StackValues(`${name}-values`, { ttlMinutes: args.ttlMinutes }, { parent: this });
     const labels = values.expiresAt.apply((expiresAt) => ({
       [labelKeys.run]: args.labels.run,
@@ -45,11 +44,19 @@ export class TestEnvironment extends pulumi.ComponentResource {
       [labelKeys.stack]: args.labels.stack,
       [labelKeys.expiresAt]: expiresAt,
     }));
+    const host =
+      typeof args.host === 'function'
+        ? args.host({ parent: this, labels, expiresAt: values.expiresAt })
+        : args.host;
+    if (host.machine !== undefined) machine.resource = host.machine;
+    const { dockerHost } = host;
+    const provider = new docker.Provider(`${name}-docker`, { host: dockerHost }, { parent: this });
+    const parent = { parent: this, providers: [provider] };
     const network = new docker.Network(
       `${name}-network`,
       {
         driver: 'bridge',
-        ipamConfigs: [{ subnet: args.subnet }],
+        ipamConfigs: [{ subnet: host.subnet }],
         labels: labels.apply((entries) =>
           Object.entries(entries).map(([label, value]) => ({ label, value })),
         ),
@@ -57,7 +64,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
       // Each `up` finds another free subnet, the network keeps its first one; a new network can't have it as well.
       { parent: this, provider, ignoreChanges: ['ipamConfigs'], deleteBeforeReplace: true },
     );
-    const context: EnvironmentContext = { dockerHost: args.dockerHost, network: network.name, labels };
+    const context: EnvironmentContext = { dockerHost, reach: host.reach, network: network.name, labels };
     const forService = (service: ServiceName): { context: EnvironmentContext; spec: ServiceSpec } => ({
       context,
       spec: spec.services[service],
@@ -114,6 +121,7 @@ export class TestEnvironment extends pulumi.ComponentResource {
       profile: spec.profile,
       budgetMb: spec.budgetMb,
       memoryMb: spec.memoryMb,
+      host: host.outputs,
       network: network.name,
       services: pulumi.all(
         Object.fromEntries(
@@ -129,11 +137,23 @@ export class TestEnvironment extends pulumi.ComponentResource {
         model: (args.llm ?? standIn).model,
       },
       expiresAt: values.expiresAt,
+      ...(host.target === undefined ? {} : { target: host.target }),
       endpoints: endpointsOf(services, values),
     };
     this.registerOutputs(this.outputs);
   }
 }
+
+/**
+ * Lets every Docker resource below go with its machine: destroying the machine is enough, and possible when nothing on it
+ * answers any more.
+ */
+const goesWith =
+  (machine: { resource?: pulumi.Resource }): pulumi.ResourceTransformation =>
+  ({ type, props, opts }) =>
+    machine.resource !== undefined && type.startsWith('docker:')
+      ? { props, opts: pulumi.mergeOptions(opts, { deletedWith: machine.resource }) }
+      : undefined;
 
 function describeService(
   container: ServiceContainer,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { targetSchema } from '../engine/ssh/target.js';
 import { profileNames, serviceNames } from './services.js';
 
 const port = z.int().min(1).max(65535);
@@ -35,18 +36,41 @@ const serviceOutputSchema = z.strictObject({
   port,
 });
 
+/** Where the environment runs. How to log in there is in `target`. */
+const hostOutputSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local') }),
+  z.strictObject({ kind: z.literal('ssh') }),
+  z.strictObject({
+    kind: z.literal('aws'),
+    region: z.string(),
+    instanceId: z.string(),
+    instanceType: z.string(),
+    address: z.string(),
+    user: z.string(),
+    /** The only key that the host shows. */
+    hostKey: z.string(),
+    /** Opens the host: secret. */
+    privateKey: z.string(),
+  }),
+]);
+
 /** The stack's outputs, as `pulumi stack output --json --show-secrets` prints them. */
 export const outputsSchema = z.strictObject({
   profile: z.enum(profileNames),
   budgetMb: z.int().positive(),
   /** Σ(limits) of the services. */
   memoryMb: z.int().positive(),
+  host: hostOutputSchema,
   network: z.string(),
   services: z.record(z.enum(serviceNames), serviceOutputSchema),
   /** `stand-in` is the scripted llm service, `external` a server that the stack's config names. */
   llm: z.strictObject({ kind: z.enum(['stand-in', 'external']), baseUrl: z.string(), model: z.string() }),
   /** ISO 8601, UTC. Made once, on the first `up`. */
   expiresAt: z.iso.datetime(),
+  /**
+   * How to log in to the machine whose loopback has the ports; absent when it is the one that ran the first `up`.
+   */
+  target: targetSchema.optional(),
   /** Secret: it holds passwords. */
   endpoints: endpointsSchema,
 });

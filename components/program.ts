@@ -1,8 +1,18 @@
 import * as pulumi from '@pulumi/pulumi';
 import { z } from 'zod';
-import { connectDocker, resolveDockerHost, tooOld } from '../engine/docker.js';
-import { ConfigError, configNamespace, parseConfig, resolveEnvironment } from './config.js';
-import { TestEnvironment } from './environment.js';
+import { connectDocker, tooOld } from '../engine/docker.js';
+import {
+  ConfigError,
+  configNamespace,
+  parseConfig,
+  resolveEnvironment,
+  type EnvironmentSpec,
+  type StackConfig,
+} from './config.js';
+import { TestEnvironment, type TestEnvironmentArgs } from './environment.js';
+import { accessTo } from './hosts/access.js';
+import type { Host } from './hosts/host.js';
+import type { HostSettings } from './hosts/settings.js';
 import { hostProblems } from './sizing.js';
 import { reserveSubnet } from './subnet.js';
 
@@ -18,16 +28,13 @@ export async function program(): Promise<TestEnvironment['outputs']> {
   const secretKeys = decryptedKeys();
   const config = parseConfig(pulumi.runtime.allConfig(), source, secretKeys);
   const spec = resolveEnvironment(config, source, secretKeys.includes('services'));
-  const dockerHost = resolveDockerHost();
-  const problems = hostProblems(spec, await hostMemoryMb(dockerHost));
-  if (problems.length > 0) throw new ConfigError(problems, source);
+  const host = await hostOf(config, spec, stack, source);
 
   const { id, ...labels } = config.run ?? { id: stack, suite: 'none', branch: 'none', owner: 'none' };
   const apiKey = new pulumi.Config().getSecret('llmApiKey') ?? pulumi.secret('');
   const environment = new TestEnvironment('environment', {
     spec,
-    dockerHost,
-    subnet: await reserveSubnet(connectDocker(dockerHost), stack),
+    host,
     labels: { run: id, stack, ...labels },
     ttlMinutes: config.ttlMinutes,
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),
@@ -39,6 +46,42 @@ export async function program(): Promise<TestEnvironment['outputs']> {
 function decryptedKeys(): string[] {
   const keys = z.array(z.string()).parse(JSON.parse(process.env['PULUMI_CONFIG_SECRET_KEYS'] || '[]'));
   return keys.map((key) => key.replace(`${configNamespace}:`, ''));
+}
+
+async function hostOf(
+  { host, llm }: StackConfig,
+  spec: EnvironmentSpec,
+  stack: string,
+  source: string,
+): Promise<TestEnvironmentArgs['host']> {
+  if (host.kind !== 'aws') return hostThatIsThere(host, spec, stack, source);
+  // What it takes of the AWS provider's package needn't be loaded for other hosts.
+  const { awsHost } = await import('./hosts/aws.js');
+  return awsHost({
+    settings: host,
+    spec,
+    stack,
+    source,
+    ...(llm === undefined ? {} : { llmUrl: llm.baseUrl }),
+  });
+}
+
+async function hostThatIsThere(
+  settings: Exclude<HostSettings, { kind: 'aws' }>,
+  spec: EnvironmentSpec,
+  stack: string,
+  source: string,
+): Promise<Host> {
+  const { dockerHost, reach, target } = await accessTo(settings);
+  const problems = hostProblems(spec, await hostMemoryMb(dockerHost));
+  if (problems.length > 0) throw new ConfigError(problems, source);
+  return {
+    dockerHost,
+    reach,
+    ...(target === undefined ? {} : { target }),
+    subnet: await reserveSubnet(connectDocker(dockerHost), stack, target === undefined),
+    outputs: { kind: settings.kind },
+  };
 }
 
 async function hostMemoryMb(dockerHost: string): Promise<number> {

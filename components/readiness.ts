@@ -24,6 +24,8 @@ interface WaitForServiceArgs {
   deadlineSeconds: number;
   /** Names of the container's variables that are secret whatever they are called. */
   secretVariables: readonly string[];
+  /** From a port that the container publishes to the one that leads there from here. */
+  reach: (port: number) => Promise<number>;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function waitForService(args: WaitForServiceArgs): Promise<void> {
   const answered =
     readiness.kind === 'exec'
       ? answersByExec(container, readiness.command, args.deadlineSeconds)
-      : answersByHttp(container, readiness, args.deadlineSeconds, over.signal);
+      : answersByHttp(container, readiness, { ...args, signal: over.signal });
   let end: string | undefined;
   let cause: unknown;
   try {
@@ -140,13 +142,16 @@ async function answersByExec(
 async function answersByHttp(
   container: Docker.Container,
   { internalPort, path }: Extract<Readiness, { kind: 'http' }>,
-  deadlineSeconds: number,
-  signal: AbortSignal,
+  {
+    deadlineSeconds,
+    reach,
+    signal,
+  }: Pick<WaitForServiceArgs, 'deadlineSeconds' | 'reach'> & { signal: AbortSignal },
 ): Promise<void> {
   const { NetworkSettings } = await container.inspect();
   const published = NetworkSettings.Ports[`${internalPort}/tcp`]?.[0];
   if (published === undefined) throw new Error(`its port ${internalPort} is not published`);
-  const url = `http://127.0.0.1:${published.HostPort}${path}`;
+  const url = `http://127.0.0.1:${await reach(Number(published.HostPort))}${path}`;
   const endsAtMs = performance.now() + deadlineSeconds * 1000;
   await waitUntil(
     () => answerTo(url, Math.min(requestTimeoutMs, endsAtMs - performance.now()), signal),

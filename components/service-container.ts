@@ -7,8 +7,10 @@ import { waitForService, type Readiness } from './readiness.js';
 
 /** What every service of one environment shares. */
 export interface EnvironmentContext {
-  /** Address of the Docker Engine, `unix://…` or the like. */
-  dockerHost: string;
+  /** Address of the Docker Engine, `unix://…` or the like, known once that answers. */
+  dockerHost: pulumi.Input<string>;
+  /** From a port that a container publishes to the one that leads there from here. */
+  reach: (port: number) => Promise<number>;
   /** Name of the network the services find each other on. */
   network: pulumi.Input<string>;
   labels: pulumi.Input<Record<string, string>>;
@@ -130,8 +132,8 @@ function readiness(containerId: pulumi.Output<string>, args: ServiceContainerArg
   if (pulumi.runtime.isDryRun()) return pulumi.output(true as const);
   const { context, spec } = args;
   const { command = defaultHealthCommand, startPeriodSeconds, retries, intervalSeconds } = spec.healthCheck;
-  const engine = connectDocker(context.dockerHost);
-  return containerId.apply(async (id) => {
+  return pulumi.all([containerId, context.dockerHost]).apply(async ([id, dockerHost]) => {
+    const engine = connectDocker(dockerHost);
     // The Docker provider has no property for it; the engine takes it while the container runs.
     await engine.getContainer(id).update({ PidsLimit: pidsLimit });
     await waitForService({
@@ -140,6 +142,7 @@ function readiness(containerId: pulumi.Output<string>, args: ServiceContainerArg
       service: spec.name,
       readiness: args.readiness ?? { kind: 'exec', command },
       secretVariables: spec.secretVariables,
+      reach: context.reach,
       deadlineSeconds: startPeriodSeconds + retries * intervalSeconds,
     });
     return true as const;

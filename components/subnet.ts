@@ -29,15 +29,16 @@ export type Claim = (subnet: string) => Promise<{ release: () => Promise<void> }
 
 /**
  * A subnet for the network of a stack that is coming up: neither a network of the Docker Engine nor a route of
- * this machine has its addresses, and no other program of this user gets it as long as this process lives.
+ * its machine has its addresses, and no other program of this user gets it as long as this process lives.
+ * @param isLocal whether the routes of this machine are the engine's, too. Those of another one nobody tells.
  * @throws Error that names what is taken when none is left.
  */
-export async function reserveSubnet(docker: Docker, stack: string): Promise<string> {
+export async function reserveSubnet(docker: Docker, stack: string, isLocal = true): Promise<string> {
   const folder = path.join(cacheFolder(), 'subnets');
   await mkdir(folder, { recursive: true });
   return chooseSubnet(
     stack,
-    async () => [...(await networksOf(docker)), ...(await routes())],
+    async () => [...(await networksOf(docker)), ...(isLocal ? await routes() : [])],
     (subnet) => claimIn(folder, subnet),
   );
 }

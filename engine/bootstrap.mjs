@@ -17,7 +17,7 @@ const entries = {
   incident: 'test/incident.ts',
   chaos: 'test/chaos.ts',
   doctor: 'engine/doctor.ts',
-  pulumi: 'engine/pulumi.ts',
+  pulumi: 'runners/pulumi-command.ts',
 };
 
 function checkNode() {

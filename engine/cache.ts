@@ -13,10 +13,16 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 /**
  * Runs `work` while no other process does the same for this folder. The lock of a killed holder expires
  * after 20 s.
+ * @param name of the lock, in the folder.
  */
-export async function underLock<T>(folder: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
+export async function underLock<T>(
+  folder: string,
+  onWait: () => void,
+  work: () => Promise<T>,
+  name = 'set-up.lock',
+): Promise<T> {
   await mkdir(folder, { recursive: true });
-  const options = { lockfilePath: path.join(folder, 'set-up.lock'), stale: 20_000, update: 5_000 };
+  const options = { lockfilePath: path.join(folder, name), stale: 20_000, update: 5_000 };
   const release = await lock(folder, options).catch(async (error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ELOCKED')) throw error;
     onWait();

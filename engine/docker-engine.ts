@@ -6,6 +6,8 @@ import { connectDocker, defaultDockerHost, resolveDockerHost, tooOld } from './d
 import { canInstallPackages, findOnPath, installPackages, isRoot, isSystemdInit } from './machine.js';
 import { reasonOf } from './errors.js';
 import { type Found, type Update } from './pieces.js';
+import { describeTarget, dockerHostOfTunnel, folderOf, type SshTarget } from './ssh/target.js';
+import { ensureTunnel } from './ssh/tunnel.js';
 
 export interface DockerFacts {
   host: string;
@@ -81,10 +83,37 @@ async function askVersion(host: string): Promise<DockerFacts['answer']> {
 /** Folder of the log and the record of a daemon that the set-up starts. */
 export const daemonFolder = (cache: string): string => path.join(cache, 'dockerd');
 
-/** @throws Error when there is none and none may be started; its message is the remedy. */
-export async function ensureDocker(cache: string, update: Update): Promise<Found & { host: string }> {
+/**
+ * The Docker Engine of another machine. Nothing is installed there.
+ * @throws TunnelError; Error when it is too old.
+ */
+export async function reachDocker(target: SshTarget, update: Update): Promise<Found & { host: string }> {
+  const where = describeTarget(target);
+  update(`connecting to ${where}`);
+  const folder = folderOf(target);
+  await ensureTunnel(folder, target);
+  const host = dockerHostOfTunnel(folder);
+  const answer = await askVersion(host);
+  if ('problem' in answer) throw new Error(`${where}: its Docker Engine does not answer: ${answer.problem}`);
+  if (answer.obstacle !== undefined) throw new Error(`${where}: ${answer.obstacle}`);
+  return { way: 'installed', host, version: answer.version, detail: `at ${where}` };
+}
+
+/**
+ * @param mayInstall false when one isn't needed but used where there is one.
+ * @throws Error when there is none and none may be started; its message is the remedy.
+ */
+export async function ensureDocker(
+  cache: string,
+  update: Update,
+  mayInstall = true,
+): Promise<Found & { host: string }> {
   const facts = await dockerFacts();
   const decision = decideDocker(facts);
+  const canStart = decision.kind === 'start' && !decision.install;
+  if (!mayInstall && 'problem' in facts.answer && !canStart) {
+    return { way: 'installed', host: facts.host, version: `none that answers at ${facts.host}` };
+  }
   if (decision.kind === 'refuse') throw new Error(decision.message);
   if (decision.kind === 'use') return { way: 'installed', host: facts.host, version: decision.version };
   if (decision.install) {

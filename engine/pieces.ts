@@ -8,6 +8,7 @@ export type Piece =
   | 'Pulumi CLI'
   | 'Node language host'
   | 'Docker provider'
+  | 'AWS provider'
   | 'browser'
   | `image ${ImageName}`;
 

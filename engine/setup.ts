@@ -1,14 +1,16 @@
 import path from 'node:path';
 import { imageNames } from '../images/manifest.js';
+import { ensureAwsPlugin } from './aws-plugin.js';
 import { ensureBrowser } from './browser.js';
 import { cacheFolder, underLock } from './cache.js';
 import { connectDocker } from './docker.js';
-import { ensureDocker } from './docker-engine.js';
+import { ensureDocker, reachDocker } from './docker-engine.js';
 import { ImageBuilder } from './images.js';
 import { Pieces } from './pieces.js';
 import { type Progress } from './progress.js';
 import { ensurePrivateHome } from './provider-plugin.js';
 import { ensureLanguageHost, ensurePulumi } from './pulumi-cli.js';
+import type { SshTarget } from './ssh/target.js';
 import { stateEnvironment } from './state.js';
 
 export interface EngineEnvironment {
@@ -26,6 +28,12 @@ interface SetUpOptions {
   progress: Progress;
   /** Whether the service images are wanted. Default true. */
   images?: boolean;
+  /** Another machine, whose Docker Engine is to be used; by default the one that the `docker` command talks to. */
+  target?: SshTarget | undefined;
+  /** Whether Docker Engine is to be installed here where it is missing. Default true. */
+  installDocker?: boolean;
+  /** Whether a stack on AWS is to come up: that takes its provider as well. Default false. */
+  aws?: boolean;
 }
 
 /**
@@ -33,21 +41,26 @@ interface SetUpOptions {
  * download, else a fallback. Two at once take turns; an interrupted one leaves nothing half made.
  * @throws Error that lists every piece that can't be had, with the remedy.
  */
-export async function setUp({ progress, images = true }: SetUpOptions): Promise<EngineEnvironment> {
+export async function setUp(options: SetUpOptions): Promise<EngineEnvironment> {
   const cache = cacheFolder();
   return underLock(
     cache,
     () => {
-      progress.note(`Another set-up works in ${cache}: waiting for it …`);
+      options.progress.note(`Another set-up works in ${cache}: waiting for it …`);
     },
-    () => setUpIn(cache, progress, images),
+    () => setUpIn(cache, options),
   );
 }
 
-async function setUpIn(cache: string, progress: Progress, images: boolean): Promise<EngineEnvironment> {
+async function setUpIn(
+  cache: string,
+  { progress, images = true, target, installDocker = true, aws = false }: SetUpOptions,
+): Promise<EngineEnvironment> {
   const pieces = new Pieces(progress);
   const engineAndImages = async () => {
-    const engine = await pieces.get('Docker Engine', (update) => ensureDocker(cache, update));
+    const engine = await pieces.get('Docker Engine', (update) =>
+      target === undefined ? ensureDocker(cache, update, installDocker) : reachDocker(target, update),
+    );
     if (!images) return engine;
     const builder = new ImageBuilder(connectDocker(engine.host));
     await Promise.allSettled(
@@ -61,6 +74,7 @@ async function setUpIn(cache: string, progress: Progress, images: boolean): Prom
       ensureLanguageHost(cache, cli, update),
     );
     const home = await pieces.get('Docker provider', (update) => ensurePrivateHome(cache, cli.path, update));
+    if (aws) await pieces.get('AWS provider', (update) => ensureAwsPlugin(home.folder, cli.path, update));
     return { cli, languageHost, home };
   };
   const work = [engineAndImages(), pulumiPieces(), pieces.get('browser', ensureBrowser)] as const;
@@ -90,6 +104,12 @@ async function setUpIn(cache: string, progress: Progress, images: boolean): Prom
     sources: pieces.sources,
   };
 }
+
+/**
+ * For an `up`: the set-up has had every provider that it needs. Pulumi itself would fetch those of all packages that the
+ * program could load, such as AWS's for a stack that is here.
+ */
+export const withoutDownloads = { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true' };
 
 /** Runs TypeScript in the program's process: the language host built here ignores the options in Pulumi.yaml. */
 const loaderUrl = (): string => new URL('loader.mjs', import.meta.url).href;

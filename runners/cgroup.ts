@@ -13,6 +13,7 @@ export type ReadKernelFile = (file: string) => string | undefined;
 
 /** A container's counters, for as long as it lives. */
 export type Cgroup = () => Counters | undefined;
+export type CgroupOf = (container: { containerId: string; pid: number }) => Cgroup | undefined;
 
 const bytesPerMb = 1024 * 1024;
 

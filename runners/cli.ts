@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import ms from 'ms';
+import { regionSchema } from '../components/hosts/settings.js';
 import { profileNames } from '../components/services.js';
 import { terminalProgress } from '../engine/progress.js';
 import { checkout } from '../engine/state.js';
@@ -7,7 +8,8 @@ import { diagnosisOf, type DiagnoseChoices } from './diagnosis/command.js';
 import { messageOf } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { collectGarbage } from './gc.js';
-import type { Jobs } from './plan.js';
+import { makePlan, type Jobs } from './plan.js';
+import { planReport } from './plan-report.js';
 import { rehearse } from './rehearsal.js';
 import { terminalReport } from './report/terminal.js';
 import { bringUp, type UpChoices } from './standing.js';
@@ -18,6 +20,11 @@ const mostUsers = 1000;
 const defaultUsers = 10;
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
+
+function collectRegion(value: string, earlier: string[]): string[] {
+  if (regionSchema.safeParse(value).success) return [...earlier, value];
+  throw new InvalidArgumentError('allowed is an AWS region, such as eu-central-1');
+}
 
 function parseUsers(value: string): number {
   const users = Number(value);
@@ -57,6 +64,13 @@ interface SuiteOptions {
   users: number;
 }
 
+interface PlanOptions {
+  profile?: string;
+  stack?: string;
+  suite: string[];
+  category: string[];
+}
+
 interface RunOptions {
   profile?: string;
   stack?: string;
@@ -75,6 +89,24 @@ function withSuiteOptions(command: Command): Command {
 const program = new Command('rehearsal').description(
   'Runs test suites, each in a staging-like environment of its own, and says go or no-go.',
 );
+
+program
+  .command('plan')
+  .description('say what a run would do and, on AWS, what it costs at most; nothing is made')
+  .addOption(new Option('--profile <name>', "instead of the settings' profile").choices(profileNames))
+  .option('--stack <name>', 'take the settings of Pulumi.<name>.yaml')
+  .option('--suite <name>', 'of this suite; may be given several times', collect, [])
+  .option('--category <name>', 'of the suites of this category; may be given several times', collect, [])
+  .action(async ({ suite, category, ...choices }: PlanOptions) => {
+    const wanted = {
+      ...choices,
+      ...{ suites: suite, categories: category, keepOnFailure: false, users: defaultUsers },
+    };
+    const note = (line: string): void => {
+      process.stderr.write(`${line}\n`);
+    };
+    process.stdout.write(`${planReport(await makePlan(wanted, checkout, note))}\n`);
+  });
 
 withSuiteOptions(program.command('run'))
   .description('bring up, test and destroy an environment per suite, then give the verdict (npm start)')
@@ -147,8 +179,14 @@ program
   .command('gc')
   .description('destroy what dead runners left, and what has outlived its time to live')
   .option('--dry-run', 'only say what would be destroyed', false)
-  .action(async ({ dryRun }: { dryRun: boolean }) => {
-    process.exitCode = await collectGarbage(dryRun, checkout, terminalProgress());
+  .option(
+    '--region <name>',
+    "look for hosts there, too, beside the regions of the stacks' settings; may be given several times",
+    collectRegion,
+    [],
+  )
+  .action(async ({ dryRun, region }: { dryRun: boolean; region: string[] }) => {
+    process.exitCode = await collectGarbage({ dryRun, regions: region }, checkout, terminalProgress());
   });
 
 program

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import { textOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
+import { cgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';
 import { watchEvents, type EventWatch } from './event-watch.js';
 import type { ContainerState } from './oom.js';
@@ -64,8 +65,11 @@ const answerDeadlineMs = 30_000;
 const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
   withDeadline(`the Docker Engine's answer (${question})`, answerDeadlineMs, answer);
 
-/** Each question has a deadline: an engine that hangs must not hang the run. */
-export function dockerEngine(docker: Docker): ContainerEngine {
+/**
+ * Each question has a deadline: an engine that hangs must not hang the run.
+ * @param isHere whether this machine's kernel is the containers' own and may be asked about them.
+ */
+export function dockerEngine(docker: Docker, isHere = true): ContainerEngine {
   const limits = limitsByStack(docker);
   return {
     async host() {
@@ -80,7 +84,8 @@ export function dockerEngine(docker: Docker): ContainerEngine {
       };
     },
     watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
-    sampleMemory: (containers, file, events) => sampleMemory(docker, containers, file, events),
+    sampleMemory: (containers, file, events) =>
+      sampleMemory(docker, containers, file, events, isHere ? cgroupOf : () => undefined),
     reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
     kill: (scope) => answered('kill', killAll(docker, scope)),
@@ -140,7 +145,8 @@ async function removeOne(docker: Docker, { kind, name }: Leftover): Promise<void
   try {
     if (kind === 'container') await docker.getContainer(name).remove({ force: true, v: true });
     else if (kind === 'volume') await docker.getVolume(name).remove();
-    else await docker.getNetwork(name).remove();
+    else if (kind === 'network') await docker.getNetwork(name).remove();
+    else throw new Error(`a Docker Engine has no ${kind}`);
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode !== notFound) throw error;
   }

@@ -4,14 +4,17 @@ import path from 'node:path';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp, type EngineEnvironment } from '../engine/setup.js';
-import { dockerEngine, type ContainerEngine } from './docker.js';
+import { cloudIn, type Cloud, type Place } from './cloud.js';
+import { dockerEngine, type ContainerEngine, type Labelled } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
 import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
+import { leaveEngine, placeOf, placeOfStack } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
+import { regionsOfSettings } from './regions.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
 import { takeOver } from './take-over.js';
 
@@ -21,32 +24,69 @@ const owners: OwnerCheck = {
 };
 const thisMoment = (): Moment => ({ atMs: Date.now(), uptimeS: uptime(), bootId: thisMachine().bootId });
 
+export interface GcChoices {
+  /** Only says what it would do. */
+  dryRun: boolean;
+  /** Of AWS, besides those of the checkout's settings. */
+  regions: readonly string[];
+}
+
 /**
- * Finds what others left, by lease, by label and by state, and destroys it.
- * @param dryRun only says what it would do.
+ * Finds what others left, by lease, by label or tag, and by state, and destroys it.
  * @returns the exit code.
  */
-export async function collectGarbage(dryRun: boolean, checkout: string, progress: Progress): Promise<number> {
-  const environment = await setUp({ progress, images: false });
+export async function collectGarbage(
+  { dryRun, regions }: GcChoices,
+  checkout: string,
+  progress: Progress,
+): Promise<number> {
+  const environment = await setUp({ progress, images: false, installDocker: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
-  const context = { environment, engine, checkout, progress };
+  const settings = await regionsOfSettings(checkout);
+  const all = await Promise.all([...new Set([...settings.regions, ...regions])].map(cloudIn));
+  const { clouds, tagged, silent } = await askClouds(all);
+  const context = { environment, engine, clouds, checkout, progress };
   const leases = await readLeases();
   const { states, problems } = await readStates(standingStacks(environment, checkout), leases);
-  const resources = await engine.everything();
+  const here = await engine.everything().catch((error: unknown) => {
+    problems.push(`what only the Docker Engine here knows of: ${messageOf(error)}`);
+    return [];
+  });
+  const resources = [...here, ...tagged];
   const { orphans, refused } = await planFor({ leases, resources, states }, context);
-  for (const reason of [...problems, ...refused]) progress.note(`Left alone: ${reason}`);
+  for (const reason of [...settings.problems, ...silent, ...problems, ...refused]) {
+    progress.note(`Left alone: ${reason}`);
+  }
   if (orphans.length === 0) progress.note('There is nothing to collect.');
   if (dryRun) {
     for (const { stack, reason } of orphans) progress.note(`Would destroy ${stack}: ${reason}`);
     return exitCodes.go;
   }
   const failures = await destroyOrphans(orphans, context);
-  return failures === 0 ? exitCodes.go : exitCodes.leak;
+  // What a region of AWS has costs money: that nobody could look is no good news.
+  return failures === 0 && silent.length === 0 ? exitCodes.go : exitCodes.leak;
+}
+
+/** @returns those that answer, with all that they have, and why the others don't. */
+async function askClouds(
+  all: readonly Cloud[],
+): Promise<{ clouds: Cloud[]; tagged: Labelled[]; silent: string[] }> {
+  const asked = { clouds: [] as Cloud[], tagged: [] as Labelled[], silent: [] as string[] };
+  for (const cloud of all) {
+    try {
+      asked.tagged.push(...(await cloud.everything()));
+      asked.clouds.push(cloud);
+    } catch (error) {
+      asked.silent.push(`what is in ${cloud.region}: ${messageOf(error)}`);
+    }
+  }
+  return asked;
 }
 
 interface OrphanContext {
   environment: EngineEnvironment;
   engine: ContainerEngine;
+  clouds: readonly Cloud[];
   checkout: string;
   progress: Progress;
 }
@@ -75,6 +115,7 @@ async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext
       await destroyOne(orphan, context, (line) => {
         step.update(line);
       });
+      if (orphan.lease !== undefined) await leaveEngine(orphan.lease.dockerHost);
       step.done('destroyed');
     } catch (error) {
       failures += 1;
@@ -86,7 +127,7 @@ async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext
 
 async function destroyOne(
   orphan: Orphan,
-  { environment, engine, checkout, progress }: OrphanContext,
+  { environment, engine, clouds, checkout, progress }: OrphanContext,
   onLine: (line: string) => void,
 ): Promise<void> {
   const { lease } = orphan;
@@ -97,13 +138,21 @@ async function destroyOne(
   const stacks = stacksOf(lease, environment, checkout);
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-gc-'));
   try {
-    const itsEngine = lease === undefined ? engine : dockerEngine(connectDocker(lease.dockerHost));
-    const work = (): Promise<void> =>
-      takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, folder, onLine });
+    const work = async (): Promise<void> => {
+      const itsEngine =
+        lease === undefined ? await placeOfOrphan(orphan, stacks, engine) : await placeOf(lease);
+      const others = lease === undefined ? clouds : [];
+      await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds: others, folder, onLine });
+    };
     await (lease === undefined ? work() : settleLease(lease, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Of one that only its state or only its labels in the engine tell of. */
+async function placeOfOrphan({ stack }: Orphan, stacks: StandingStacks, engine: Place): Promise<Place> {
+  return (await stacks.names()).includes(stack) ? placeOfStack(stacks, stack, engine) : engine;
 }
 
 /** The stacks of the backend that the lease names, by default of this checkout's. */

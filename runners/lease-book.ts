@@ -16,14 +16,15 @@ export interface LeaseBook {
   giveBack(stack: string): Promise<void>;
 }
 
-interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'dockerHost'> {
+interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'region'> {
+  dockerHostOf: (stack: string) => string;
   /** From the moment a lease is taken. */
   ttlMinutes: number;
   /** Of the Pulumi CLI: it says where the state is and what locks it. */
   env: NodeJS.ProcessEnv;
 }
 
-export function leaseBook({ ttlMinutes, env, memoryMb, ...run }: RunLease): LeaseBook {
+export function leaseBook({ ttlMinutes, env, memoryMb, dockerHostOf, ...run }: RunLease): LeaseBook {
   const backend = backendOf(env);
   const taken = new Map<string, Lease>();
   const change = async (stack: string, change: Partial<Lease>): Promise<Lease> => {
@@ -37,7 +38,8 @@ export function leaseBook({ ttlMinutes, env, memoryMb, ...run }: RunLease): Leas
   return {
     async take(stack, suite) {
       const expiresAt = new Date(Date.now() + ttlMinutes * 60_000).toISOString();
-      const lease = leaseFromNow({ ...run, memoryMb: 0, stack, suite, standing: false, expiresAt }, env);
+      const where = { stack, suite, dockerHost: dockerHostOf(stack) };
+      const lease = leaseFromNow({ ...run, ...where, memoryMb: 0, standing: false, expiresAt }, env);
       await writeLease(lease);
       taken.set(stack, lease);
     },
@@ -60,7 +62,10 @@ export function leaseBook({ ttlMinutes, env, memoryMb, ...run }: RunLease): Leas
 /** The address of the state, as the Pulumi CLI is told it. */
 export const backendOf = (env: NodeJS.ProcessEnv): string => env['PULUMI_BACKEND_URL'] ?? '';
 
-type Terms = Pick<Lease, 'stack' | 'runId' | 'suite' | 'memoryMb' | 'dockerHost' | 'standing' | 'expiresAt'>;
+type Terms = Pick<
+  Lease,
+  'region' | 'stack' | 'runId' | 'suite' | 'memoryMb' | 'dockerHost' | 'standing' | 'expiresAt'
+>;
 
 /** A lease that this process takes now. */
 export function leaseFromNow(terms: Terms, env: NodeJS.ProcessEnv): Lease {

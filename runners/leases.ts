@@ -22,6 +22,8 @@ const leaseSchema = z.strictObject({
   memoryMb: z.number().nonnegative(),
   /** Address of the Docker Engine that it is on. */
   dockerHost: z.string(),
+  /** Of AWS, where its host is made: what is left of it is found there, whether or not the host lives. */
+  region: z.string().optional(),
   /** Where its state is; without it the stack can't be found. */
   backend: z.string(),
   /** File of the passphrase that locks the state's secrets; null where something else locks them. */

@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { ServiceName } from '../components/services.js';
-import { cgroupOf, readHostMemory, type Cgroup } from './cgroup.js';
+import { readHostMemory, type Cgroup, type CgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
@@ -82,12 +82,14 @@ function readClocks({ wallMs, tickMs }: Clocks): { wallMs: number; tickMs: numbe
  * Samples each container and the host once a second, each sample appended to `file` as it comes, and marks what
  * happens meanwhile. Resolves when it has looked at each: the load may begin. What is in the file at the end is
  * what counts.
+ * @param findCgroup where the kernel counts a container's memory, if it is this machine's.
  */
 export async function sampleMemory(
   docker: Docker,
   containers: readonly SampledContainer[],
   file: string,
   events: Pick<EventWatch, 'onEvent'>,
+  findCgroup: CgroupOf,
   clocks: Clocks = systemClocks,
 ): Promise<MemoryWatch> {
   const startMs = clocks.tickMs();
@@ -147,10 +149,10 @@ export async function sampleMemory(
     }
     if (!ended.signal.aborted) breaks.add(`the memory samples of ${container.service} broke off: ${reason}`);
   };
-  const findCgroup = async ({ service, containerId }: SampledContainer): Promise<void> => {
+  const findCounters = async ({ service, containerId }: SampledContainer): Promise<void> => {
     const inspect = docker.getContainer(containerId).inspect();
     const { State } = await withDeadline(`the process of ${service}`, answerDeadlineMs, inspect);
-    const cgroup = cgroupOf({ containerId, pid: State.Pid });
+    const cgroup = findCgroup({ containerId, pid: State.Pid });
     if (cgroup !== undefined) cgroups.set(service, cgroup);
   };
   events.onEvent((event) => {
@@ -158,7 +160,7 @@ export async function sampleMemory(
     lookAtKernel(); // While the container may still live.
   });
   for (const container of containers) void sample(container);
-  await Promise.allSettled(containers.map(findCgroup));
+  await Promise.allSettled(containers.map(findCounters));
   // The first tick is up to a second away. A look that fails leaves a gap.
   await Promise.allSettled(containers.map(look));
   lookAtKernel();

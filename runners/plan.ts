@@ -8,7 +8,11 @@ import {
   type EnvironmentSpec,
   type StackConfig,
 } from '../components/config.js';
+import { sizeAwsHost } from '../components/hosts/aws-sizing.js';
+import type { SshTarget } from '../engine/ssh/target.js';
 import { branchUnderTest } from './branch.js';
+import { awsRoundTripMinutes, type AwsPlan } from './cost.js';
+import { targetOfConfig } from './hosts/target.js';
 import { newRunId, slugOf } from './names.js';
 import { readSettings, type Settings } from './settings.js';
 import { allSuites, chooseSuites, type Suite } from './suites.js';
@@ -40,6 +44,10 @@ export interface Plan {
   labels: { branch: string; owner: string };
   settings: Settings;
   environment: EnvironmentSpec;
+  /** The machine that the settings choose instead of this one. */
+  target?: SshTarget | undefined;
+  /** The instances that the settings choose to have made. */
+  aws?: AwsPlan;
   llm: 'stand-in' | `external: ${string}`;
   suites: Suite[];
   /** Names of the suites that a full run has besides. */
@@ -76,7 +84,7 @@ export async function makePlan(
   const problems: string[] = [];
   const environment = attempt(() => resolveEnvironment(config, settings.source), problems);
   const suites = attempt(() => chooseSuites(all, choices.suites, choices.categories), problems);
-  problems.push(...ttlProblems(config.ttlMinutes, suites ?? []));
+  problems.push(...ttlProblems(config, suites ?? []));
   if (problems.length > 0 || environment === undefined || suites === undefined)
     throw new ConfigError(problems, settings.source);
   const runId = newRunId(Date.now());
@@ -86,6 +94,8 @@ export async function makePlan(
     labels: { branch: slugOf(branchUnderTest(checkout)), owner: userInfo().username },
     settings,
     environment,
+    target: targetOfConfig(config),
+    ...awsPlanOf(config, environment),
     llm: describeLlm(config.llm),
     suites,
     notChosen: all.filter((suite) => !suites.includes(suite)).map(({ name }) => name),
@@ -97,14 +107,22 @@ export async function makePlan(
   };
 }
 
+export function awsPlanOf({ host }: StackConfig, environment: EnvironmentSpec): { aws?: AwsPlan } {
+  if (host.kind !== 'aws') return {};
+  const sized = sizeAwsHost(environment, host);
+  // What is wrong with it was told with the environment's other problems.
+  return 'size' in sized ? { aws: { ...sized.size, region: host.region, spot: host.spot } } : {};
+}
+
 const ttlKey = `${configNamespace}:ttlMinutes`;
 /** For an environment to come up and go, beside its suite's own time. */
 const roundTripMinutes = 10;
 
 /** An environment that expires before its suite has ended is anybody's to collect. */
-function ttlProblems(ttlMinutes: number, suites: readonly Suite[]): string[] {
+function ttlProblems({ ttlMinutes, host }: StackConfig, suites: readonly Suite[]): string[] {
   const longestMs = Math.max(0, ...suites.map(({ timeoutMs }) => timeoutMs));
-  const leastMinutes = Math.ceil(longestMs / 60_000) + roundTripMinutes;
+  const leastMinutes =
+    Math.ceil(longestMs / 60_000) + (host.kind === 'aws' ? awsRoundTripMinutes : roundTripMinutes);
   if (ttlMinutes >= leastMinutes) return [];
   const needed = `the longest suite and its environment may take ${String(leastMinutes)} minutes`;
   return [`${ttlKey} (--ttl) is ${String(ttlMinutes)}: ${needed}`];

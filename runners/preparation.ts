@@ -81,6 +81,8 @@ export interface Preparation extends Turn {
 }
 
 const upTimeoutMs = 5 * 60_000;
+/** An instance has to start, and to get Docker and the images. */
+const upTimeoutWithInstanceMs = 15 * 60_000;
 
 /**
  * Brings a suite's environment up, as soon as the host has the memory. Never rejects: what goes wrong is its
@@ -147,10 +149,11 @@ async function bringUp(
     waiting.end();
   }
   live.phase = 'up';
+  const timeoutMs = plan.aws === undefined ? upTimeoutMs : upTimeoutWithInstanceMs;
   const events = await engine.watchEvents(scope);
   live.events = events;
   const signal = AbortSignal.any([interruption.stop, events.fault]);
-  const outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs: upTimeoutMs, signal, onLine }));
+  const outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs, signal, onLine }));
   live.outputs = outputs;
   live.phase = 'prepare';
   return { events, outputs };

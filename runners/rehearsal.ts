@@ -1,22 +1,23 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
-import { setUp } from '../engine/setup.js';
-import { dockerEngine } from './docker.js';
+import type { EngineEnvironment } from '../engine/setup.js';
+import type { Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import { destroyDeadRunnersStacks } from './gc.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
 import { listenForInterruption } from './interruption.js';
 import { startJanitor } from './janitor.js';
 import { leaseBook } from './lease-book.js';
-import { makePlan, type Choices } from './plan.js';
+import { stackName } from './names.js';
+import { makePlan, type Choices, type Plan } from './plan.js';
+import { costLine } from './plan-report.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
-import { roomOf } from './room.js';
 import { run } from './run.js';
 import { withOwnEncryption } from './secrets.js';
-import { pulumiStacks } from './stack.js';
+import { pulumiStacks, type StackRequest } from './stack.js';
 import { commandRunner } from './suite-runner.js';
 import { markOf } from './take-over.js';
 
@@ -38,7 +39,25 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const plan = await makePlan(choices, checkout, (line) => {
     progress.note(line);
   });
-  const engine = await setUp({ progress });
+  const { aws } = plan;
+  if (aws !== undefined) progress.note(costLine({ ...plan, aws }));
+  const stackOf = ({ runId, suite }: Scope): string => stackName(plan.labels.branch, runId, suite);
+  const { engine, host } = await setUpHost({ ...plan, stackOf }, progress);
+  try {
+    return await rehearseOn(host, { plan, engine, checkout, progress });
+  } finally {
+    await host.leave();
+  }
+}
+
+interface Setting {
+  plan: Plan;
+  engine: EngineEnvironment;
+  checkout: string;
+  progress: Progress;
+}
+
+async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: Setting): Promise<Rehearsal> {
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: destroying what is up. Interrupt again to leave that to the janitor.');
   });
@@ -50,28 +69,35 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
     ...markOf(runId),
     NODE_OPTIONS: process.env['NODE_OPTIONS'],
   };
-  const { pulumi, dockerHost } = engine;
-  const containers = dockerEngine(connectDocker(dockerHost));
+  const { pulumi } = engine;
+  const stacks = pulumiStacks(pulumi, env, checkout);
   const dependencies = {
-    room: roomOf(containers, dockerHost),
+    room: host.room,
     leases: leaseBook({
       runId,
       memoryMb: plan.environment.memoryMb,
       ttlMinutes: plan.ttlMinutes,
-      dockerHost,
+      dockerHostOf: (stack) => host.dockerHostOf(stack),
+      ...(host.region === undefined ? {} : { region: host.region }),
       env,
     }),
-    stacks: pulumiStacks(pulumi, env, checkout),
-    engine: containers,
-    suites: commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId)),
+    stacks: {
+      create: async (request: StackRequest) =>
+        host.reached(await stacks.create(request), request.name, request.folder),
+    },
+    engine: host.engine,
+    suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };
-  await destroyDeadRunnersStacks({ environment: engine, engine: containers, checkout, progress });
+  await destroyDeadRunnersStacks({
+    environment: engine,
+    engine: host.engine,
+    clouds: [],
+    checkout,
+    progress,
+  });
   const settings = await withOwnEncryption(plan.settings, pulumi, env);
   await mkdir(folder, { recursive: true });
-  const janitor = startJanitor(
-    { runId, checkout, dockerHost, pulumi, folder },
-    { ...process.env, ...engine.env },
-  );
+  const janitor = startJanitor({ runId, checkout, pulumi, folder }, { ...process.env, ...engine.env });
   let unreported: string | undefined;
   const record = await run({ ...plan, settings }, dependencies, interruption, progress, async (known) => {
     unreported = await writeReports(runRecordSchema.parse(known), folder).then(

@@ -1,5 +1,6 @@
 import { diagnose } from './diagnosis/diagnose.js';
 import { readArtifacts } from './diagnosis/artifacts.js';
+import { costOf } from './cost.js';
 import { stackName } from './names.js';
 import type { Plan } from './plan.js';
 import { recordVersion, type RunRecord, type SuiteRecord } from './report/record.js';
@@ -34,6 +35,7 @@ export function recordOf(
     endedAt: new Date().toISOString(),
     ...plan.labels,
     host: { ...host, node: process.versions.node },
+    ...(plan.aws === undefined ? {} : { cost: costOf({ ...plan, aws: plan.aws }, suites) }),
     ...known,
     verdict: judgeRun(known),
     ...diagnose({ ...known, host }, readArtifacts(plan.folder, suites)),

@@ -32,7 +32,7 @@ export async function run(
   save: SaveRecord,
 ): Promise<RunRecord> {
   const startedAt = new Date().toISOString();
-  const host = await dependencies.engine.host();
+  let host = await dependencies.engine.host();
   const problems = hostProblems(plan.environment, host.memoryMb);
   if (problems.length > 0) throw new ConfigError(problems, plan.settings.source);
   await mkdir(plan.folder, { recursive: true });
@@ -97,6 +97,8 @@ export async function run(
   }
   ownMemory.stop();
   await saved;
+  // Of hosts that came with the environments, only now it is known what they were.
+  host = await dependencies.engine.host().catch(() => host);
   const record = recordSoFar();
   await save(record);
   return record;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { labelKeys } from '../components/labels.js';
+import { targetSchema, type SshTarget } from '../engine/ssh/target.js';
 import { parseJson } from './json.js';
 import { StackError } from './pulumi.js';
 
@@ -17,9 +18,17 @@ const extensionTag = labelKeys.expiresAt;
 
 const stateSchema = z.object({ deployment: z.object({ resources: z.array(z.unknown()).optional() }) });
 
-/** Other resources have labels of another shape, or none. */
+/** Docker's resources have labels, AWS's have tags; others have either in another shape, or none. */
 const labelledSchema = z.object({
-  inputs: z.object({ labels: z.array(z.object({ label: z.string(), value: z.string() })) }),
+  inputs: z.union([
+    z
+      .object({ labels: z.array(z.object({ label: z.string(), value: z.string() })) })
+      .transform(({ labels }) => new Map(labels.map(({ label, value }) => [label, value]))),
+    z
+      .object({ tags: z.record(z.string(), z.unknown()) })
+      // The official provider puts notes of its own among them.
+      .transform(({ tags }) => new Map(Object.entries(tags).filter(isTextual))),
+  ]),
 });
 
 /**
@@ -30,7 +39,7 @@ export function labelsInState(exported: string): StackLabels | undefined {
   for (const resource of resourcesIn(exported)) {
     const { success, data } = labelledSchema.safeParse(resource);
     if (!success) continue;
-    const labels = new Map(data.inputs.labels.map(({ label, value }) => [label, value]));
+    const labels = data.inputs;
     const [stack, run, suite, expiresAt] = [
       labels.get(labelKeys.stack),
       labels.get(labelKeys.run),
@@ -44,18 +53,61 @@ export function labelsInState(exported: string): StackLabels | undefined {
   return undefined;
 }
 
-const containerSchema = z.object({
-  type: z.literal('docker:index/container:Container'),
-  outputs: z.object({ name: z.string() }),
-});
+const isTextual = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === 'string';
+
+const holderSchema = z.union([
+  z
+    .object({ type: z.literal('docker:index/container:Container'), outputs: z.object({ name: z.string() }) })
+    .transform(({ outputs }) => outputs.name),
+  z.object({ type: z.literal('aws:ec2/instance:Instance'), id: z.string() }).transform(({ id }) => id),
+]);
 
 /**
- * Names of the containers that the state knows of.
+ * Names of the containers, and ids of the instances, that the state knows of.
  * @param exported what `pulumi stack export` prints.
  * @throws StackError when that is no state.
  */
-export const containersInState = (exported: string): string[] =>
-  resourcesIn(exported).flatMap((resource) => containerSchema.safeParse(resource).data?.outputs.name ?? []);
+export const holdersInState = (exported: string): string[] =>
+  resourcesIn(exported).flatMap((resource) => holderSchema.safeParse(resource).data ?? []);
+
+/** Where a stack's containers are: in a region of AWS, if their host goes with the stack. */
+export type EngineInState = { region: string } | EngineAt;
+
+interface EngineAt {
+  /** Address of the Docker Engine, as the machine reaches it that brought the stack up. */
+  dockerHost: string;
+  /** How to log in to its machine, where it is another one. */
+  target?: SshTarget;
+}
+
+const providerSchema = z.object({
+  type: z.literal('pulumi:providers:docker'),
+  inputs: z.object({ host: z.string() }),
+});
+const awsProviderSchema = z.object({
+  type: z.literal('pulumi:providers:aws'),
+  inputs: z.object({ region: z.string() }),
+});
+const rootSchema = z.object({
+  type: z.literal('pulumi:pulumi:Stack'),
+  outputs: z.object({ target: targetSchema }),
+});
+
+/**
+ * @param exported what `pulumi stack export` prints.
+ * @throws StackError when that is no state.
+ */
+export function engineInState(exported: string): EngineInState | undefined {
+  const resources = resourcesIn(exported);
+  const [region] = resources.flatMap(
+    (resource) => awsProviderSchema.safeParse(resource).data?.inputs.region ?? [],
+  );
+  if (region !== undefined) return { region };
+  const [host] = resources.flatMap((resource) => providerSchema.safeParse(resource).data?.inputs.host ?? []);
+  const [target] = resources.flatMap((resource) => rootSchema.safeParse(resource).data?.outputs.target ?? []);
+  if (host === undefined) return undefined;
+  return { dockerHost: host, ...(target === undefined ? {} : { target }) };
+}
 
 function resourcesIn(exported: string): unknown[] {
   const state = stateSchema.safeParse(parseJson(exported));

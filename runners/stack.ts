@@ -4,7 +4,8 @@ import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { outputsSchema, type Outputs } from '../components/outputs.js';
-import type { EngineEnvironment } from '../engine/setup.js';
+import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
+import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
 import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
@@ -13,10 +14,12 @@ import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulu
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
 import type { Encryption } from './settings.js';
 import {
-  containersInState,
+  holdersInState,
+  engineInState,
   extensionArguments,
   extensionInTags,
   labelsInState,
+  type EngineInState,
   type StackLabels,
 } from './stack-state.js';
 
@@ -73,6 +76,8 @@ export interface StandingStacks {
   names(): Promise<string[]>;
   /** Whose a stack is, by its resources; undefined when none of them says so. */
   labelsOf(name: string): Promise<StackLabels | undefined>;
+  /** Where a stack's containers are; undefined when it has none. */
+  engineOf(name: string): Promise<EngineInState | undefined>;
   /** Until when a stack was prolonged, if it was: it wins over what the labels say. */
   extensionOf(name: string): Promise<string | undefined>;
   /** Lets a stack live until then: it is kept beside the state and goes with the stack. */
@@ -84,8 +89,11 @@ export interface StandingStacks {
 export interface Stack {
   /** Brings everything up. When it throws, parts may be there. */
   up(control: Control): Promise<Outputs>;
-  /** Names of the containers that its state knows of: one whose making was cut short isn't among them. */
-  containers(): Promise<string[]>;
+  /**
+   * Names of the containers, and ids of the instances, that its state knows of: one whose making was cut short isn't
+   * among them.
+   */
+  holders(): Promise<string[]>;
   /** Destroys everything and removes the stack. When it throws, the state is kept. */
   destroy(control: Control): Promise<void>;
   /** The shell command that finishes, or repeats, the destroy. */
@@ -132,15 +140,18 @@ export function pulumiStacks(
           ...['--non-interactive', '--color', 'never', ...args],
         ],
         cwd: folder,
-        env,
+        env: verb === 'up' ? { ...env, ...withoutDownloads } : env,
         logFile,
         graceMs,
         ...control,
       });
       lockLeft = result.killed;
       if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
+      const diagnostics = diagnosticsOf(logFile);
       throw new StackError(
-        `${describeExit(`pulumi ${verb}`, result.status)}\n${diagnosticsOf(logFile)}`.trimEnd(),
+        [describeExit(`pulumi ${verb}`, result.status), diagnostics, ...awsRemedies(diagnostics)]
+          .join('\n')
+          .trimEnd(),
       );
     };
     return {
@@ -155,8 +166,8 @@ export function pulumiStacks(
           await host.end();
         }
       },
-      async containers() {
-        return containersInState(await quick(['stack', 'export', '--stack', name], folder));
+      async holders() {
+        return holdersInState(await quick(['stack', 'export', '--stack', name], folder));
       },
       async destroy(control) {
         await loading?.end();
@@ -230,6 +241,9 @@ export function pulumiStacks(
         const copy = existsSync(`${file}.bak`) ? `; the state before it is in ${file}.bak` : '';
         throw new StackError(`${file} can't be read: ${messageOf(cause)}${copy}`, { cause });
       }
+    },
+    async engineOf(name) {
+      return engineInState(await quick(['stack', 'export', '--stack', name], checkout));
     },
     async extensionOf(name) {
       return extensionInTags(await quick(['stack', 'tag', 'ls', '--json', '--stack', name], checkout));

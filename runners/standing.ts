@@ -1,21 +1,31 @@
 import path from 'node:path';
 import Table from 'cli-table3';
-import { ConfigError, configNamespace, parseConfig, resolveEnvironment } from '../components/config.js';
+import {
+  ConfigError,
+  configNamespace,
+  parseConfig,
+  resolveEnvironment,
+  type EnvironmentSpec,
+  type StackConfig,
+} from '../components/config.js';
+import { prolongHost } from '../components/hosts/prolong.js';
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { hostProblems } from '../components/sizing.js';
-import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
-import { setUp } from '../engine/setup.js';
+import type { EngineEnvironment } from '../engine/setup.js';
+import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import { projectFolder } from '../engine/stack-files.js';
-import { dockerEngine, type ContainerEngine } from './docker.js';
 import { exitCodes } from './exit-codes.js';
 import { destroyDeadRunnersStacks } from './gc.js';
+import { setUpHost, type RunHost } from './hosts/host.js';
+import { targetOfConfig } from './hosts/target.js';
 import { listenForInterruption } from './interruption.js';
+import { backendOf } from './lease-book.js';
 import { removeLease, underLease, writeLease, type Lease } from './leases.js';
 import { showWaiting } from './phases.js';
+import { awsPlanOf } from './plan.js';
 import { plain } from './report/terminal.js';
-import { roomOf } from './room.js';
-import { readSettings } from './settings.js';
+import { readSettings, type Settings } from './settings.js';
 import { destroyCommandOf, standingStacks } from './stack.js';
 import { markOf } from './take-over.js';
 import { latest, tenureOf } from './tenure.js';
@@ -28,7 +38,8 @@ export interface UpChoices {
 
 /** Where stacks that outlive a command keep their logs, relative to the checkout. */
 export const stacksFolder = path.join('.rehearsal', 'stacks');
-const upTimeoutMs = 10 * 60_000;
+/** As long as a host made for it may take, too. */
+const upTimeoutMs = 15 * 60_000;
 
 /**
  * Brings up an environment that stays up, or brings one up to date, and says how to reach it. One that a run kept is
@@ -49,14 +60,44 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   );
   const config = parseConfig({ ...settings.config, ...chosen }, settings.source);
   const environment = resolveEnvironment(config, settings.source);
-  const setUpHere = await setUp({ progress });
+  const { engine: setUpHere, host } = await setUpHost(
+    { target: targetOfConfig(config), ...awsPlanOf(config, environment), stackOf: () => name },
+    progress,
+  );
+  try {
+    return await bringUpOn(host, {
+      ...{ choices, settings, config, environment, chosen },
+      ...{ setUpHere, checkout, progress },
+    });
+  } finally {
+    await host.leave();
+  }
+}
+
+interface Setting {
+  choices: UpChoices;
+  settings: Settings;
+  config: StackConfig;
+  environment: EnvironmentSpec;
+  /** Settings from the command line. */
+  chosen: Readonly<Record<string, string>>;
+  setUpHere: EngineEnvironment;
+  checkout: string;
+  progress: Progress;
+}
+
+async function bringUpOn(
+  host: RunHost,
+  { choices, settings, config, environment, chosen, setUpHere, checkout, progress }: Setting,
+): Promise<number> {
+  const { stack: name, ttlMinutes } = choices;
   // What is begun for the stack is found by the mark, should this process be killed.
   const engine = { ...setUpHere, env: { ...setUpHere.env, ...markOf(name) } };
-  const { dockerHost } = engine;
-  const containers = dockerEngine(connectDocker(dockerHost));
-  const problems = hostProblems(environment, (await containers.host()).memoryMb);
+  const dockerHost = host.dockerHostOf(name);
+  const problems = hostProblems(environment, (await host.engine.host()).memoryMb);
 
   const stacks = standingStacks(engine, checkout);
+  const ownFolder = tunnelFolderOfStack(name, backendOf({ ...process.env, ...engine.env }));
   const { stop: signal } = listenForInterruption(() => {
     progress.note('Interrupted: ending what was begun.');
   });
@@ -64,29 +105,42 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
   const { lease, isThere, isOfRun } = await tenureOf(
     {
       ...{ stack: name, ttlMinutes: config.ttlMinutes, chosenTtlMinutes: ttlMinutes, memoryMb, dockerHost },
+      region: host.region,
       env: { ...process.env, ...engine.env },
       obstacle: problems.length === 0 ? undefined : new ConfigError(problems, settings.source),
     },
-    { stacks, engine: containers },
+    { stacks, engine: host.engine },
   );
   if (isOfRun) {
+    // One that didn't come up to the end has no outputs, and no host to be used either.
+    const outputs = await stacks.outputsOf(name).catch(() => undefined);
+    if (outputs !== undefined) await prolongHost(outputs, ownFolder, lease.expiresAt);
     progress.note(`${name} lives until ${lease.expiresAt}. Destroy it: ${destroyCommandOf(name)}`);
     return exitCodes.go;
   }
-  await destroyDeadRunnersStacks({ environment: setUpHere, engine: containers, checkout, progress });
+  await destroyDeadRunnersStacks({
+    environment: setUpHere,
+    engine: host.engine,
+    clouds: [],
+    checkout,
+    progress,
+  });
   try {
-    await takeRoom({ ...lease, memoryMb }, containers, signal, progress);
+    await takeRoom({ ...lease, memoryMb }, host, signal, progress);
   } catch (error) {
     if (signal.aborted) return exitCodes.interrupted;
     throw error;
   }
   const folder = path.join(checkout, stacksFolder);
-  const project = await projectFolder(checkout, folder, name, note);
+  const project = await projectFolder(checkout, folder, name, (line) => {
+    progress.note(line);
+  });
   const request = { name, project, logFolder: path.join(folder, name), config: chosen };
-  const stack = await stacks.open(request).catch(async (error: unknown) => {
+  const opened = await stacks.open(request).catch(async (error: unknown) => {
     if (!isThere) await removeLease(lease);
     throw error;
   });
+  const stack = host.reached(opened, name);
   const step = progress.step(`stack ${name}`);
   try {
     const outputs = await stack.up({
@@ -98,7 +152,10 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
     });
     const expiresAt = latest(outputs.expiresAt, lease.expiresAt);
     // Parts may have been made long ago, by an `up` that failed.
-    if (expiresAt !== outputs.expiresAt) await stacks.extend(name, expiresAt);
+    if (expiresAt !== outputs.expiresAt) {
+      await stacks.extend(name, expiresAt);
+      await prolongHost(outputs, ownFolder, expiresAt);
+    }
     await settleSize({ ...lease, memoryMb, expiresAt });
     step.done(`up until ${expiresAt}`);
     process.stdout.write(`${describeEnvironment(name, outputs, expiresAt)}\n`);
@@ -116,18 +173,18 @@ export async function bringUp(choices: UpChoices, checkout: string, progress: Pr
 /** Waits until the environment fits beside the others, and lets them see it. What it has already, it needn't wait for. */
 async function takeRoom(
   lease: Lease,
-  engine: ContainerEngine,
+  { engine, room }: RunHost,
   signal: AbortSignal,
   progress: Progress,
 ): Promise<void> {
-  const { stack, memoryMb, dockerHost } = lease;
+  const { stack, memoryMb } = lease;
   const take = (): Promise<void> => writeLease(lease);
   const hasMb = (await engine.limitsByStack()).get(stack) ?? 0;
   if (hasMb >= memoryMb) return take();
   const waiting = showWaiting(stack, progress, {});
   try {
     const wait = { signal, isNeeded: () => true, onWait: waiting.tell };
-    await roomOf(engine, dockerHost).enter(stack, memoryMb, take, wait);
+    await room.enter(stack, memoryMb, take, wait);
   } finally {
     waiting.end();
   }

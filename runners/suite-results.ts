@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { HostClock } from '../engine/ssh/clock.js';
 import { parseJson } from './json.js';
 import { testResultSchema, type Latency, type Measured, type TestResult } from './report/record.js';
 
@@ -18,6 +19,8 @@ export interface Asked {
   users: number;
   startMs: number;
   endMs: number;
+  /** Of the machine that stamps the events, where it isn't this one: its stamps are read as ours. */
+  hostClock?: HostClock | undefined;
 }
 
 const testsFileSchema = z.object({
@@ -80,7 +83,7 @@ function parseTests(text: string, asked: Asked): TestResult[] {
  * @throws Error when a line is damaged, there is none, its event isn't of the suite's time, or the two clocks
  *   can't be the same.
  */
-export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs'>): Latency {
+export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs' | 'hostClock'>): Latency {
   const latencies: number[] = [];
   /** By test; a suite that doesn't tell its tests apart has a single one. */
   const users = new Map<string, Set<string>>();
@@ -93,7 +96,7 @@ export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs
     const problem = problemOf(parsed.data, ran);
     if (problem !== undefined) throw new Error(`${where}: ${problem}`);
     const { test = '', userId, runId, seq, latencyMs } = parsed.data;
-    latencies.push(latencyMs);
+    latencies.push(latencyMs + (ran.hostClock?.aheadMs ?? 0));
     users.set(test, (users.get(test) ?? new Set()).add(userId));
     events.add(`${runId} ${String(seq)}`);
   }
@@ -110,16 +113,22 @@ export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs
 
 function problemOf(
   { emittedAt, receivedAt, latencyMs }: z.infer<typeof latencyLineSchema>,
-  { startMs, endMs }: Pick<Asked, 'startMs' | 'endMs'>,
+  {
+    startMs,
+    endMs,
+    hostClock = { aheadMs: 0, uncertaintyMs: 0 },
+  }: Pick<Asked, 'startMs' | 'endMs' | 'hostClock'>,
 ): string | undefined {
   if (Math.abs(receivedAt - emittedAt - latencyMs) > clockToleranceMs) {
     return "the latency isn't the time between emit and receipt";
   }
-  if (latencyMs < -clockToleranceMs) {
-    return `received ${String(-latencyMs)} ms before it was emitted: two clocks that differ`;
+  const { aheadMs, uncertaintyMs } = hostClock;
+  if (latencyMs + aheadMs < -clockToleranceMs - uncertaintyMs) {
+    return `received ${String(-latencyMs - aheadMs)} ms before it was emitted: two clocks that differ`;
   }
-  if (emittedAt < startMs - runToleranceMs) {
-    return `emitted ${seconds(startMs - emittedAt)} before the suite began: another clock or another run`;
+  const emittedMs = emittedAt - aheadMs;
+  if (emittedMs < startMs - runToleranceMs) {
+    return `emitted ${seconds(startMs - emittedMs)} before the suite began: another clock or another run`;
   }
   if (receivedAt > endMs + runToleranceMs) {
     return `received ${seconds(receivedAt - endMs)} after the suite ended: another clock or another run`;

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { redact } from '../engine/redact.js';
+import type { HostClock } from '../engine/ssh/clock.js';
 import { diskIsFull, removeLargeEntries, withReserve } from './disk.js';
 import { describeExit, runProgram, tailOf, type ExitStatus, type ProgramResult } from './exec.js';
 import type { Process } from './processes.js';
@@ -21,6 +22,8 @@ export interface SuiteRequest {
   secrets: readonly string[];
   signal: AbortSignal;
   onLine: (line: string) => void;
+  /** Of the machine that stamps the events, where it isn't this one. */
+  hostClock?: HostClock;
 }
 
 export interface SuiteRun extends SuiteResults {
@@ -58,7 +61,7 @@ export function commandRunner(
   mark: Readonly<Record<string, string>> = {},
 ): SuiteRunner {
   return {
-    async run({ suite, environmentFile, folder, users, secrets, signal, onLine }) {
+    async run({ suite, environmentFile, folder, users, secrets, signal, onLine, hostClock }) {
       const logFile = path.join(folder, 'suite.log');
       const resultsFolder = path.join(folder, resultsFolderName);
       await mkdir(resultsFolder, { recursive: true });
@@ -91,7 +94,7 @@ export function commandRunner(
       });
       const logTail = tailOf(logFile, quotedLines);
       await cutLog(logFile, logTail);
-      const asked = { suite: suite.name, users, startMs, endMs: Date.now() };
+      const asked = { suite: suite.name, users, startMs, endMs: Date.now(), hostClock };
       const results = await readResults(resultsFolder, asked);
       const removedMb = diskFull ? await removeLargeEntries(resultsFolder) : 0;
       const said = { logTail, problems: problemsOf(program, removedMb), ...results };

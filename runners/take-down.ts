@@ -4,9 +4,13 @@ import { ConfigError } from '../components/config.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
-import { dockerEngine, type ContainerEngine } from './docker.js';
+import { tunnelFolderOfStack } from '../engine/ssh/target.js';
+import type { Place } from './cloud.js';
+import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
+import { placeOfStack } from './hosts/engine-at.js';
+import { leaveHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
@@ -25,8 +29,8 @@ const destroyTimeoutMs = 5 * 60_000;
  * @throws ConfigError when there is no such stack, or the set-up's error: nothing was destroyed then.
  */
 export async function takeDown(choice: DownChoice, checkout: string, progress: Progress): Promise<number> {
-  const environment = await setUp({ progress, images: false });
-  const engine = dockerEngine(connectDocker(environment.dockerHost));
+  const environment = await setUp({ progress, images: false, installDocker: false });
+  const local = dockerEngine(connectDocker(environment.dockerHost));
   const stacks = standingStacks(environment, checkout);
   const backend = backendOf({ ...process.env, ...environment.env });
   const names = await chooseStacks(choice, stacks);
@@ -42,8 +46,11 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
       step.update(line);
     };
     try {
+      const engine = await placeOfStack(stacks, name, local);
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
       await removeLease({ stack: name, backend });
+      // Of a host that went with the stack.
+      await leaveHost(tunnelFolderOfStack(name, backend));
       step.done('destroyed');
     } catch (error) {
       failed = true;
@@ -68,7 +75,7 @@ async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise
 interface Removal {
   name: string;
   stacks: StandingStacks;
-  engine: ContainerEngine;
+  engine: Place;
   checkout: string;
   signal: AbortSignal;
   onLine: (line: string) => void;

@@ -1,4 +1,5 @@
-import type { ContainerEngine, Scope } from './docker.js';
+import type { Place } from './cloud.js';
+import type { Scope } from './docker.js';
 import { isGone } from './file-backend.js';
 import { killProcessesOf } from './processes.js';
 import { StackLockedError } from './pulumi.js';
@@ -13,7 +14,9 @@ export const markOf = (runId: string): Record<string, string> => ({ [markName]: 
 
 export interface TakeOverContext {
   stacks: Pick<StandingStacks, 'names' | 'adopt'>;
-  engine: ContainerEngine;
+  engine: Place;
+  /** Regions of AWS that may have something of it besides. */
+  clouds: readonly Place[];
   /** Takes the log of the destroy. */
   folder: string;
   onLine: (line: string) => void;
@@ -37,7 +40,7 @@ interface Legacy {
  */
 export async function takeOver(
   { stack, runId, suite, backend }: Legacy,
-  { stacks, engine, folder, onLine }: TakeOverContext,
+  { stacks, engine, clouds, folder, onLine }: TakeOverContext,
 ): Promise<void> {
   await killProcessesOf({ mark: `${markName}=${runId}` });
   await restoreState(backend, stack);
@@ -52,8 +55,9 @@ export async function takeOver(
         );
   // What somebody is at work on isn't taken from under his hands.
   if (failure instanceof StackLockedError) throw failure;
-  await engine.remove(await engine.leftovers(scope));
-  const left = await engine.leftovers(scope);
+  const places = [engine, ...clouds];
+  for (const place of places) await place.remove(await place.leftovers(scope));
+  const left = (await Promise.all(places.map((place) => place.leftovers(scope)))).flat();
   if (left.length > 0) {
     const names = left.map(({ kind, name }) => `${kind} ${name}`).join(', ');
     throw new Error(`left over: ${names}`, { cause: failure });
@@ -64,7 +68,7 @@ export async function takeOver(
 async function destroyByState(
   name: string,
   scope: Scope,
-  { stacks, engine, folder, onLine }: TakeOverContext,
+  { stacks, engine, folder, onLine }: Omit<TakeOverContext, 'clouds'>,
 ): Promise<void> {
   if (!(await stacks.names()).includes(name)) return;
   const stack = await stacks.adopt({ name, folder, lockIsDead: true });

@@ -15,6 +15,8 @@ export interface TenureRequest {
   /** Σ(limits) of the environment that the settings ask for. */
   memoryMb: number;
   dockerHost: string;
+  /** Of AWS, where its host is made. */
+  region: string | undefined;
   /** Of the Pulumi CLI. */
   env: NodeJS.ProcessEnv;
   /** Why nothing can be brought up, if so. What is there can be prolonged all the same. */
@@ -46,7 +48,7 @@ export async function tenureOf(
   request: TenureRequest,
   { stacks, engine, folder = leasesFolder() }: Dependencies,
 ): Promise<Tenure> {
-  const { stack, dockerHost, env, memoryMb } = request;
+  const { stack, dockerHost, region, env, memoryMb } = request;
   const key = { stack, backend: backendOf(env) };
   await refuseNamesake(key, dockerHost, folder);
   // Meanwhile nobody collects it.
@@ -60,6 +62,7 @@ export async function tenureOf(
       const runningMb = (await engine.limitsByStack()).get(stack);
       const terms = {
         ...{ stack, dockerHost, expiresAt, standing: true },
+        ...(region === undefined ? {} : { region }),
         runId: labels?.run ?? found?.runId ?? stack,
         suite: labels?.suite ?? found?.suite ?? 'none',
         memoryMb: found?.memoryMb ?? runningMb ?? memoryMb,

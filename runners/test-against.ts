@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseConfig } from '../components/config.js';
+import type { Endpoints } from '../components/outputs.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { exitCodes } from './exit-codes.js';
+import { hostOf } from './hosts/host.js';
 import { listenForInterruption } from './interruption.js';
 import { newRunId } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
@@ -13,7 +15,7 @@ import type { Outcome } from './report/record.js';
 import { explain } from './report/terminal.js';
 import { readSettings, readSettingsFile, settingsFile, type Settings } from './settings.js';
 import { standingStacks, type StandingStacks } from './stack.js';
-import { commandRunner, judge, type SuiteRun } from './suite-runner.js';
+import { commandRunner, judge, type SuiteRun, type SuiteRunner } from './suite-runner.js';
 import { allSuites, chooseSuites, type Suite } from './suites.js';
 
 interface Choices {
@@ -29,15 +31,30 @@ interface Choices {
  * @returns the exit code.
  */
 export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
-  const engine = await setUp({ progress, images: false });
+  const engine = await setUp({ progress, images: false, installDocker: false });
   const stacks = standingStacks(engine, checkout);
   const known = await suitesFor(choices, stacks, checkout, (line) => {
     progress.note(line);
   });
   const suites = chooseSuites(known, choices.suites, choices.categories);
-  const { endpoints } = await stacks.outputsOf(choices.stack);
+  const outputs = await stacks.outputsOf(choices.stack);
+  const host = hostOf(outputs.target, engine.dockerHost);
+  try {
+    const { endpoints } = await host.reachable(outputs);
+    const runner = host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']));
+    return await testEach(suites, endpoints, runner, { ...choices, checkout, progress });
+  } finally {
+    await host.leave();
+  }
+}
+
+async function testEach(
+  suites: readonly Suite[],
+  endpoints: Endpoints,
+  runner: SuiteRunner,
+  { users, checkout, progress }: { users: number; checkout: string; progress: Progress },
+): Promise<number> {
   const secrets = secretsOfEndpoints(endpoints);
-  const runner = commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM']);
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: ending the suite.');
   });
@@ -55,7 +72,7 @@ export async function testAgainst(choices: Choices, checkout: string, progress: 
       step.update(line);
     };
     try {
-      const { signal, users } = { signal: interruption.stop, users: choices.users };
+      const { stop: signal } = interruption;
       const suiteRun = await runner.run({ suite, environmentFile, folder, users, secrets, signal, onLine });
       const outcome = judge(suiteRun);
       outcomes.push(outcome);

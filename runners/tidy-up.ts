@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { connectDocker } from '../engine/docker.js';
 import { waitUntil } from '../engine/wait.js';
-import { dockerEngine } from './docker.js';
 import { messageOf } from './errors.js';
+import { leaveEngine, placeOf } from './hosts/engine-at.js';
 import { readLeases, settleLease } from './leases.js';
 import { isProvablyDead } from './owner.js';
 import { pulumiStacks } from './stack.js';
@@ -12,7 +11,6 @@ import { takeOver } from './take-over.js';
 export interface JanitorRequest {
   runId: string;
   checkout: string;
-  dockerHost: string;
   /** Absolute path of the Pulumi CLI. */
   pulumi: string;
   /** Of the run's artifacts. */
@@ -23,9 +21,8 @@ const ownerDeadlineMs = 60_000;
 const ownerIntervalMs = 50;
 
 /** Destroys every stack of a run whose runner has died. What it does and can't do goes to stdout. */
-export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: JanitorRequest): Promise<void> {
+export async function tidyUp({ runId, checkout, pulumi, folder }: JanitorRequest): Promise<void> {
   const stacks = pulumiStacks(pulumi, process.env, checkout);
-  const engine = dockerEngine(connectDocker(dockerHost));
   const { leases, unreadable } = await readLeases();
   for (const { stack, reason } of unreadable) {
     // A stack is called after its run.
@@ -47,8 +44,12 @@ export async function tidyUp({ runId, checkout, dockerHost, pulumi, folder }: Ja
       const onLine = (line: string): void => {
         console.log(line);
       };
-      const context = { stacks, engine, folder: path.join(folder, lease.suite, 'janitor'), onLine };
-      await settleLease(lease, () => takeOver(lease, context));
+      const own = path.join(folder, lease.suite, 'janitor');
+      await settleLease(lease, async () => {
+        const engine = await placeOf(lease);
+        await takeOver(lease, { stacks, engine, clouds: [], folder: own, onLine });
+      });
+      await leaveEngine(lease.dockerHost);
       console.log(`${new Date().toISOString()} ${lease.stack} is destroyed`);
     } catch (error) {
       console.log(`${new Date().toISOString()} ${lease.stack}: ${messageOf(error)}`);

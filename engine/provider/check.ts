@@ -11,22 +11,28 @@ export interface Checked {
 /** Names the properties that got their value from Check, in every object of the inputs. */
 const defaultsKey = '__defaults';
 
-/** The end of the sentence about what this provider can't do. */
-export const officialRemedy = 'install the official plugin (pulumi plugin install resource docker)';
+/** How a provider speaks of itself. */
+export interface Wording {
+  title: string;
+  /** The end of the sentence about what it can't do. */
+  remedy: string;
+}
 
 /**
  * Validates the inputs of a resource and fills in defaults, in the form in which the official provider keeps
  * them. Problems are collected: all unsupported properties make one, each wrong value another.
  */
-export function checkInputs(properties: Properties, news: Values): Checked {
+export function checkInputs(properties: Properties, news: Values, wording: Wording): Checked {
   const findings: Findings = { problems: [], unsupported: [] };
   const inputs = checkObject(properties, news, '', findings);
-  if (findings.unsupported.length > 0) findings.problems.unshift(unsupportedProblem(findings.unsupported));
+  if (findings.unsupported.length > 0) {
+    findings.problems.unshift(unsupportedProblem(findings.unsupported, wording));
+  }
   return { inputs, problems: findings.problems };
 }
 
-export const unsupportedProblem = (names: string[]): string =>
-  `the embedded Docker provider does not support ${names.sort().join(', ')}: leave them out, or ${officialRemedy}`;
+export const unsupportedProblem = (names: string[], { title, remedy }: Wording): string =>
+  `${title} does not support ${names.sort().join(', ')}: leave them out, or ${remedy}`;
 
 interface Findings {
   problems: string[];

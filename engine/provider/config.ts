@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { unsupportedProblem, type Checked } from './check.js';
+import { unsupportedProblem, type Checked, type Wording } from './check.js';
 import { unreachable } from './errors.js';
 import { isUnknown, present, type Values } from './values.js';
+
+export const wording: Wording = {
+  title: 'the embedded Docker provider',
+  remedy: 'install the official plugin (pulumi plugin install resource docker)',
+};
 
 const pingDeadlineMs = 10_000;
 const protocols = ['unix:', 'tcp:', 'http:', 'ssh:'];
@@ -13,7 +18,7 @@ const engineKeys = ['version', 'pluginDownloadURL'];
 export function checkConfig(news: Values): Checked {
   const given = Object.keys(news).filter((key) => present(news[key]) !== undefined && !key.startsWith('__'));
   const unsupported = given.filter((key) => key !== 'host' && !engineKeys.includes(key));
-  const problems = unsupported.length > 0 ? [unsupportedProblem(unsupported)] : [];
+  const problems = unsupported.length > 0 ? [unsupportedProblem(unsupported, wording)] : [];
   const host = present(news.host);
   if (host !== undefined && !isUnknown(host) && !isDockerHost(host)) {
     problems.push(

@@ -1,16 +1,5 @@
-import grpc from '@grpc/grpc-js';
-import { providerServer } from './server.js';
+import { dockerProvider } from './docker-provider.js';
+import { servePlugin } from './plugin.js';
 
-/**
- * The plugin `pulumi-resource-docker`: serves the provider on a free port of the loopback, and says which on
- * its first line of output, as Pulumi's engine expects of a plugin.
- */
-const [, , engineAddress = ''] = process.argv;
-const server = providerServer(engineAddress);
-server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
-  if (error !== null) throw error;
-  process.stdout.write(`${port}\n`);
-});
-
-// The engine holds the other end of standard input: when it is gone, so is the need for this process.
-process.stdin.resume().once('end', () => process.exit(0));
+/** The plugin `pulumi-resource-docker`. */
+servePlugin(dockerProvider);

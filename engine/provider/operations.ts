@@ -1,17 +1,23 @@
 import { autoname, checkInputs, isAutonamed, type Checked } from './check.js';
 import { diffInputs, newState, refreshedInputs, updatedState, type Change } from './diff.js';
-import type { Context, ResourceState, ResourceType } from './resource.js';
+import { resourceName, resourceType, type Provider } from './provider.js';
+import type { Call, ResourceState, ResourceType } from './resource.js';
 import { text } from './schema.js';
-import { resourceName, resourceType } from './types.js';
 import { unknownValue, type Values } from './values.js';
 
 /** What the engine asks of the provider, free of the protocol's messages. */
 
-export function check(urn: string, olds: Values, news: Values, seed: Uint8Array): Checked {
-  const { inputs, autonamed } = resourceType(urn);
-  if (!autonamed) return checkInputs(inputs, news);
+export function check<Client extends object>(
+  provider: Provider<Client>,
+  urn: string,
+  olds: Values,
+  news: Values,
+  seed: Uint8Array,
+): Checked {
+  const { inputs, autonamed } = resourceType(provider, urn);
+  if (!autonamed) return checkInputs(inputs, news, provider.wording);
   const name = { ...text, replace: true, default: autoname(olds, resourceName(urn), seed) } as const;
-  return checkInputs({ ...inputs, name }, news);
+  return checkInputs({ ...inputs, name }, news, provider.wording);
 }
 
 export interface Difference {
@@ -19,13 +25,14 @@ export interface Difference {
   deleteBeforeReplace: boolean;
 }
 
-export function diff(
+export function diff<Client extends object>(
+  provider: Provider<Client>,
   urn: string,
   state: Values,
   inputs: Values,
   ignoreChanges: readonly string[],
 ): Difference {
-  const type = resourceType(urn);
+  const type = resourceType(provider, urn);
   const changes = diffInputs(type.inputs, state, inputs, ignoreChanges);
   const replaced = [...changes.values()].some(({ replace }) => replace);
   // Two resources can't have one name: where it isn't made up anew, the old one must go first.
@@ -33,54 +40,79 @@ export function diff(
   return { changes, deleteBeforeReplace: replaced && (type.deleteBeforeReplace || sameName) };
 }
 
-export function previewCreate(urn: string, inputs: Values): Values {
-  const type = resourceType(urn);
+export function previewCreate<Client extends object>(
+  provider: Provider<Client>,
+  urn: string,
+  inputs: Values,
+): Values {
+  const type = resourceType(provider, urn);
   const outputs: Values = Object.fromEntries(type.outputs.map((name) => [name, unknownValue] as const));
   return { ...newState(type.inputs, inputs, true), ...outputs };
 }
 
-export async function create(context: Context, urn: string, inputs: Values): Promise<ResourceState> {
-  const type = resourceType(urn);
+export async function create<Client extends object>(
+  provider: Provider<Client>,
+  context: Call & Client,
+  urn: string,
+  inputs: Values,
+): Promise<ResourceState> {
+  const type = resourceType(provider, urn);
   return complete(type, await type.create(context, inputs));
 }
 
 /** @returns undefined when the resource is gone. */
-export async function read(
-  context: Context,
+export async function read<Client extends object>(
+  provider: Provider<Client>,
+  context: Call & Client,
   urn: string,
   last: ResourceState & { inputs: Values },
 ): Promise<(ResourceState & { inputs: Values }) | undefined> {
-  const type = resourceType(urn);
+  const type = resourceType(provider, urn);
   const found = await type.read(context, last.id, last.state);
   return (
     found && { ...complete(type, found), inputs: refreshedInputs(type.inputs, last.inputs, found.state) }
   );
 }
 
-export function previewUpdate(urn: string, state: Values, inputs: Values): Values {
-  return updatedState(resourceType(urn).inputs, state, inputs);
+export function previewUpdate<Client extends object>(
+  provider: Provider<Client>,
+  urn: string,
+  state: Values,
+  inputs: Values,
+): Values {
+  return updatedState(resourceType(provider, urn).inputs, state, inputs);
 }
 
-export async function update(
-  context: Context,
+export async function update<Client extends object>(
+  provider: Provider<Client>,
+  context: Call & Client,
   urn: string,
   id: string,
   state: Values,
   inputs: Values,
 ): Promise<Values> {
-  const type = resourceType(urn);
+  const type = resourceType(provider, urn);
   await type.update?.(context, id, state, inputs);
   return complete(type, { id, state: updatedState(type.inputs, state, inputs) }).state;
 }
 
-export async function remove(context: Context, urn: string, id: string, state: Values): Promise<void> {
-  await resourceType(urn).remove(context, id, state);
+export async function remove<Client extends object>(
+  provider: Provider<Client>,
+  context: Call & Client,
+  urn: string,
+  id: string,
+  state: Values,
+): Promise<void> {
+  await resourceType(provider, urn).remove(context, id, state);
 }
 
 /** The official provider's notes about the Terraform state it was made from: they describe another state. */
 const rawStateKey = '__pulumi_raw_state_delta';
 
-function complete(type: ResourceType, { id, state }: ResourceState): ResourceState {
+function complete<Client extends object>(
+  type: ResourceType<Client>,
+  { id, state }: ResourceState,
+): ResourceState {
   const rest = Object.entries(state).filter(([key]) => key !== rawStateKey);
   return { id, state: { ...Object.fromEntries(rest), id, __meta: JSON.stringify(type.meta) } };
 }

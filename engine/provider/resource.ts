@@ -2,39 +2,45 @@ import type Docker from 'dockerode';
 import type { Properties } from './schema.js';
 import type { Values } from './values.js';
 
-export interface Context {
-  docker: Docker;
+/** One call of an operation. */
+export interface Call {
   /** Ends the operation's waits: the user cancelled, or its time is up. */
   signal: AbortSignal;
   /** Shows the user what is no error. */
   warn: (message: string) => Promise<void>;
 }
 
+/** What the Docker provider's operations work with. */
+export interface DockerClient {
+  docker: Docker;
+}
+export type Context = Call & DockerClient;
+
 export interface ResourceState {
   id: string;
   state: Values;
 }
 
-/** One of the provider's resource types. Every operation throws what the engine shows to the user. */
-export interface ResourceType {
+/** One of a provider's resource types. Every operation throws what the engine shows to the user. */
+export interface ResourceType<Client extends object = DockerClient> {
   inputs: Properties;
-  /** Properties that only the Docker Engine sets. */
+  /** Properties that only an operation sets. */
   outputs: readonly string[];
   autonamed: boolean;
   /** The old resource goes before its replacement comes, even if their names differ. */
   deleteBeforeReplace: boolean;
   /** What the official provider keeps in `__meta`: without it that provider would migrate the state. */
   meta: Values;
-  create(context: Context, inputs: Values): Promise<ResourceState>;
+  create(context: Call & Client, inputs: Values): Promise<ResourceState>;
   /**
    * @param state The last known state, which holds what can't be read from the engine.
    * @returns undefined when the resource is gone.
    */
-  read(context: Context, id: string, state: Values): Promise<ResourceState | undefined>;
-  /** Applies the changes that need no replacement, where the Docker Engine has to know of them. */
-  update?(context: Context, id: string, state: Values, inputs: Values): Promise<void>;
+  read(context: Call & Client, id: string, state: Values): Promise<ResourceState | undefined>;
+  /** Applies the changes that need no replacement, where more than the state has to know of them. */
+  update?(context: Call & Client, id: string, state: Values, inputs: Values): Promise<void>;
   /** Succeeds when the resource is gone already. */
-  remove(context: Context, id: string, state: Values): Promise<void>;
+  remove(context: Call & Client, id: string, state: Values): Promise<void>;
 }
 
 /** 20 minutes, in ns: the official provider's limit for an operation on a container or an image. */

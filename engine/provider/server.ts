@@ -2,17 +2,15 @@ import grpc from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
 import pb from '@pulumi/pulumi/proto/provider_pb.js';
-import type Docker from 'dockerode';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
-import { officialRemedy, type Checked } from './check.js';
-import { checkConfig, connect } from './config.js';
+import type { Checked } from './check.js';
 import type { Change } from './diff.js';
 import { reasonOf } from './errors.js';
 import { warnUser } from './engine-log.js';
 import * as operations from './operations.js';
-import type { Context } from './resource.js';
-import { providerVersion } from './types.js';
+import type { Provider } from './provider.js';
+import type { Call } from './resource.js';
 import type { Values } from './values.js';
 
 const largestMessageBytes = 400 * 1024 * 1024;
@@ -23,48 +21,59 @@ const defaultLimitMs = 20 * 60 * 1000;
  * A server of Pulumi's provider protocol, not listening yet.
  * @param engineAddress Where Pulumi's engine listens.
  */
-export function providerServer(engineAddress: string): grpc.Server {
+export function providerServer<Client extends object>(
+  provider: Provider<Client>,
+  engineAddress: string,
+): grpc.Server {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': largestMessageBytes });
   // The methods of the protocol that are not here answer "unimplemented", which the engine understands.
-  server.addService(ResourceProviderService, handlers(engineAddress));
+  server.addService(ResourceProviderService, handlers(provider, engineAddress));
   return server;
 }
 
-function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
+function handlers<Client extends object>(
+  provider: Provider<Client>,
+  engineAddress: string,
+): grpc.UntypedServiceImplementation {
+  const { name, version, wording } = provider;
   const cancelled = new AbortController();
-  let docker: Docker | undefined;
+  let connected: Client | undefined;
 
-  const context = (urn: string, limitSeconds: number): Context => {
-    if (docker === undefined) throw new Error('the provider is used before it is configured');
+  const client = (): Client => {
+    if (connected === undefined) throw new Error('the provider is used before it is configured');
+    return connected;
+  };
+  const context = (urn: string, limitSeconds: number): Call & Client => {
     const limitMs = limitSeconds > 0 ? limitSeconds * 1000 : defaultLimitMs;
     return {
-      docker,
+      ...client(),
       signal: AbortSignal.any([cancelled.signal, AbortSignal.timeout(limitMs)]),
       warn: (message) => warnUser(engineAddress, urn, message),
     };
   };
 
   return {
-    getPluginInfo: unary(() =>
-      withFields(new pluginPb.PluginInfo(), (info) => info.setVersion(providerVersion)),
-    ),
+    getPluginInfo: unary(() => withFields(new pluginPb.PluginInfo(), (info) => info.setVersion(version))),
 
     getSchema: unary(() =>
       withFields(new pb.GetSchemaResponse(), (response) =>
-        response.setSchema(JSON.stringify({ name: 'docker', version: providerVersion })),
+        response.setSchema(JSON.stringify({ name, version })),
       ),
     ),
 
-    checkConfig: unary((request: pb.CheckRequest) => checkResponse(checkConfig(values(request.getNews())))),
+    checkConfig: unary((request: pb.CheckRequest) =>
+      checkResponse(provider.checkConfig(values(request.getNews()))),
+    ),
 
     diffConfig: unary((request: pb.DiffRequest) => {
-      const moved = values(request.getOlds()).host !== values(request.getNews()).host;
-      const changes = moved ? [['host', { kind: 'update', replace: false }] as const] : [];
+      const [olds, news] = [values(request.getOlds()), values(request.getNews())];
+      const changed = provider.settings.filter((setting) => olds[setting] !== news[setting]);
+      const changes = changed.map((setting) => [setting, { kind: 'update', replace: false }] as const);
       return diffResponse({ changes: new Map(changes), deleteBeforeReplace: false });
     }),
 
     configure: unary(async (request: pb.ConfigureRequest) => {
-      docker = await connect(values(request.getArgs()));
+      connected = await provider.connect(values(request.getArgs()));
       // Secrets are not accepted: the engine unwraps them before a call, and wraps the results again.
       return withFields(new pb.ConfigureResponse(), (response) => response.setSupportspreview(true));
     }),
@@ -72,6 +81,7 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     check: unary((request: pb.CheckRequest) =>
       checkResponse(
         operations.check(
+          provider,
           request.getUrn(),
           values(request.getOlds()),
           values(request.getNews()),
@@ -83,6 +93,7 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     diff: unary((request: pb.DiffRequest) =>
       diffResponse(
         operations.diff(
+          provider,
           request.getUrn(),
           values(request.getOlds()),
           values(request.getNews()),
@@ -94,8 +105,8 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     create: unary(async (request: pb.CreateRequest) => {
       const [urn, inputs] = [request.getUrn(), values(request.getProperties())];
       const made = request.getPreview()
-        ? { id: '', state: operations.previewCreate(urn, inputs) }
-        : await operations.create(context(request.getUrn(), request.getTimeout()), urn, inputs);
+        ? { id: '', state: operations.previewCreate(provider, urn, inputs) }
+        : await operations.create(provider, context(request.getUrn(), request.getTimeout()), urn, inputs);
       return withFields(new pb.CreateResponse(), (response) => {
         response.setId(made.id);
         response.setProperties(struct(made.state));
@@ -103,11 +114,16 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     }),
 
     read: unary(async (request: pb.ReadRequest) => {
-      const found = await operations.read(context(request.getUrn(), request.getTimeout()), request.getUrn(), {
-        id: request.getId(),
-        state: values(request.getProperties()),
-        inputs: values(request.getInputs()),
-      });
+      const found = await operations.read(
+        provider,
+        context(request.getUrn(), request.getTimeout()),
+        request.getUrn(),
+        {
+          id: request.getId(),
+          state: values(request.getProperties()),
+          inputs: values(request.getInputs()),
+        },
+      );
       return withFields(new pb.ReadResponse(), (response) => {
         if (found === undefined) return;
         response.setId(found.id);
@@ -119,8 +135,9 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     update: unary(async (request: pb.UpdateRequest) => {
       const [urn, state, inputs] = [request.getUrn(), values(request.getOlds()), values(request.getNews())];
       const updated = request.getPreview()
-        ? operations.previewUpdate(urn, state, inputs)
+        ? operations.previewUpdate(provider, urn, state, inputs)
         : await operations.update(
+            provider,
             context(request.getUrn(), request.getTimeout()),
             urn,
             request.getId(),
@@ -133,6 +150,7 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
     delete: unary(async (request: pb.DeleteRequest) => {
       const state = values(request.getProperties());
       await operations.remove(
+        provider,
         context(request.getUrn(), request.getTimeout()),
         request.getUrn(),
         request.getId(),
@@ -146,8 +164,13 @@ function handlers(engineAddress: string): grpc.UntypedServiceImplementation {
       return new emptyPb.Empty();
     }),
 
-    invoke: unary((request: pb.InvokeRequest) => {
-      throw new Error(`the embedded Docker provider has no function ${request.getTok()}: ${officialRemedy}`);
+    invoke: unary(async (request: pb.InvokeRequest) => {
+      const called = provider.functions.get(request.getTok());
+      if (called === undefined) {
+        throw new Error(`${wording.title} has no function ${request.getTok()}: ${wording.remedy}`);
+      }
+      const result = await called(client(), values(request.getArgs()));
+      return withFields(new pb.InvokeResponse(), (response) => response.setReturn(struct(result)));
     }),
   };
 }

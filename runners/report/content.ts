@@ -1,8 +1,18 @@
+import { dollars, priceNote } from '../cost.js';
 import { labelKeys } from '../../components/labels.js';
 import { serviceNames } from '../../components/services.js';
 import { describeCrash } from './crash.js';
 import { growthPerUserMb } from './growth.js';
-import type { Destruction, Fault, Memory, Outcome, RunRecord, SuiteRecord, TestResult } from './record.js';
+import type {
+  Destruction,
+  Fault,
+  Leftover,
+  Memory,
+  Outcome,
+  RunRecord,
+  SuiteRecord,
+  TestResult,
+} from './record.js';
 
 /** What every report for people shows, before it is laid out: text as it is, escaped for nothing. */
 export interface Rows {
@@ -17,12 +27,25 @@ export interface Trouble {
   text?: string;
 }
 
-export function heading({ runId, branch, users, environment, host }: RunRecord): string[] {
+export function heading({ runId, branch, users, environment, host, suites }: RunRecord): string[] {
   const llm = environment.llm === 'stand-in' ? 'a scripted stand-in' : environment.llm;
   return [
     `Run ${runId} of branch ${branch}: profile ${environment.profile}, ${String(users)} concurrent users, the LLM is ${llm}`,
-    `Docker Engine ${host.engineVersion}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,
+    `Docker Engine ${host.engineVersion}${placeOf(host)}, ${host.operatingSystem}, ${String(host.cpus)} CPUs, ${String(host.memoryMb)} MiB`,
+    ...clockLines(suites),
   ];
+}
+
+const placeOf = ({ where, cgroupVersion }: RunRecord['host']): string =>
+  where === undefined ? '' : ` at ${where}, cgroup v${cgroupVersion}`;
+
+/** Of another machine, where it was known the least well. */
+function clockLines(suites: readonly SuiteRecord[]): string[] {
+  const known = suites.flatMap(({ clock }) => (clock.measured ? (clock.value.host ?? []) : []));
+  const [worst] = known.toSorted((one, other) => other.uncertaintyMs - one.uncertaintyMs);
+  if (worst === undefined) return [];
+  const [ahead, uncertainty] = [worst.aheadMs, worst.uncertaintyMs].map((ms) => ms.toFixed(1));
+  return [`Its clock is ${ahead} ± ${uncertainty} ms ahead of ours: the latencies are corrected by that`];
 }
 
 export function verdictLine({ verdict, notChosen }: RunRecord): string {
@@ -124,6 +147,16 @@ const shortestWaitMs = 1_000;
 export const runnerLine = ({ runner }: RunRecord): string =>
   `The runner's own process used ${runner.peakRssMb.toFixed(0)} MiB at most.`;
 
+/** Nothing where nobody pays by the hour. */
+export function costLines({ cost }: RunRecord): string[] {
+  if (cost === undefined) return [];
+  const { instanceType, vcpus, memoryMb, volumeGb, region, spot, prices, usd, atMostUsd } = cost;
+  return [
+    `Cost: ${dollars(usd)} by the time that its instances were there, ${dollars(atMostUsd)} was the most before the run ` +
+      `(${instanceType} in ${region}, ${String(vcpus)} vCPUs, ${String(memoryMb)} MiB, ${String(volumeGb)} GB; ${priceNote(spot, prices)})`,
+  ];
+}
+
 export function metricRows({ verdict }: RunRecord): Rows {
   return {
     head: ['metric', 'figure', 'limit', 'result', 'reason'],
@@ -211,12 +244,17 @@ function destructionTroubles(suite: SuiteRecord): Trouble[] {
       return [
         {
           title: 'left over after destroy:',
-          text: destruction.leftovers
-            .map(({ kind, name }) => `  docker ${kind} rm ${kind === 'network' ? '' : '--force '}${name}`)
-            .join('\n'),
+          text: destruction.leftovers.map((leftover) => `  ${removalOf(leftover)}`).join('\n'),
         },
       ];
   }
+}
+
+/** The command that removes it; for what AWS has, there is one for all. */
+function removalOf({ kind, name }: Leftover): string {
+  if (kind === 'container' || kind === 'volume') return `docker ${kind} rm --force ${name}`;
+  if (kind === 'network') return `docker network rm ${name}`;
+  return `npm run rehearsal -- gc --region ${name.replace(/\/.*$/, '')}   # ${kind} ${name}`;
 }
 
 /** What there is to do with an environment that was kept, as commands. */

@@ -96,6 +96,11 @@ const clockSchema = z.strictObject({
   engineAheadMs: z.number(),
   /** How far our clock was set while the suite ran, at most. */
   setByMs: z.number(),
+  /**
+   * A host's own clock against ours, where it isn't the same machine: the latencies are corrected by it, and may be
+   * off by its uncertainty.
+   */
+  host: z.strictObject({ aheadMs: z.number(), uncertaintyMs: z.number().nonnegative() }).optional(),
 });
 export type Clock = z.infer<typeof clockSchema>;
 
@@ -140,7 +145,8 @@ const lastLinesSchema = z.strictObject({ service: z.string(), lines: z.array(z.s
 export type LastLines = z.infer<typeof lastLinesSchema>;
 
 export const leftoverSchema = z.strictObject({
-  kind: z.enum(['container', 'volume', 'network']),
+  kind: z.enum(['container', 'volume', 'network', 'instance', 'disk', 'security group', 'key pair']),
+  /** What AWS has: its region, a slash and its id. */
   name: z.string(),
 });
 export type Leftover = z.infer<typeof leftoverSchema>;
@@ -237,6 +243,8 @@ export const runRecordSchema = z.strictObject({
     llm: z.union([z.literal('stand-in'), z.templateLiteral(['external: ', z.string()])]),
   }),
   host: z.strictObject({
+    /** How it is reached; absent when the engine is the one that the `docker` command talks to. */
+    where: z.string().optional(),
     engineVersion: z.string(),
     operatingSystem: z.string(),
     kernel: z.string(),
@@ -245,6 +253,24 @@ export const runRecordSchema = z.strictObject({
     memoryMb,
     node: z.string(),
   }),
+  /** What the instances of a run on AWS cost by their list price; absent elsewhere. */
+  cost: z
+    .strictObject({
+      instanceType: z.string(),
+      vcpus: z.int().positive(),
+      memoryMb,
+      volumeGb: z.int().positive(),
+      region: z.string(),
+      /** Then the figures are the most that it costs. */
+      spot: z.boolean(),
+      /** Region and date of the prices. */
+      prices: z.string(),
+      /** Estimated before the run. */
+      atMostUsd: z.number().nonnegative(),
+      /** By the time that each instance was there. */
+      usd: z.number().nonnegative(),
+    })
+    .optional(),
   /** The runner's own process, whatever it started apart. */
   runner: z.strictObject({ peakRssMb: memoryMb }),
   suites: z.array(suiteRecordSchema).min(1),

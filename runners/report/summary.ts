@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { markdownTable } from 'markdown-table';
 import {
+  costLines,
   heading,
   memoryRows,
   metricRows,
@@ -35,6 +36,7 @@ export function markdownSummary(record: RunRecord): string {
     folded('Memory of each service in each suite', table(peakRows(record), 'r')),
     escape(scheduleLine(record)),
     escape(runnerLine(record)),
+    ...costLines(record).map(escape),
   ];
   return cap([...figures, ...record.suites.flatMap(didNotGoWell)]);
 }

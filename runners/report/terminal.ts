@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import {
+  costLines,
   heading,
   memoryRows,
   metricRows,
@@ -23,6 +24,7 @@ export function terminalReport(record: RunRecord, folder: string): string {
     table(memoryRows(record)),
     scheduleLine(record),
     runnerLine(record),
+    ...costLines(record),
     ...record.suites.flatMap(details),
     ...whyReport(record),
     metricTable(record),

@@ -65,8 +65,12 @@ beforeAll(async () => {
   const { TestEnvironment } = await import('../../components/environment.js');
   environment = new TestEnvironment('environment', {
     spec: resolveEnvironment(parseConfig({ 'rehearsal:profile': 'standard' }, 'the test'), 'the test'),
-    dockerHost: 'unix:///var/run/docker.sock',
-    subnet: '10.213.0.32/27',
+    host: {
+      dockerHost: 'unix:///var/run/docker.sock',
+      subnet: '10.213.0.32/27',
+      reach: (port) => Promise.resolve(port),
+      outputs: { kind: 'local' },
+    },
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },
     ttlMinutes: 60,
   });

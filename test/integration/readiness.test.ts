@@ -36,6 +36,7 @@ const wait = (container: Docker.Container, readiness: Readiness, deadlineSeconds
     readiness,
     deadlineSeconds,
     secretVariables: ['SHOP_PIN'],
+    reach: (port) => Promise.resolve(port),
   });
 
 const never: Readiness = { kind: 'exec', command: ['false'] };

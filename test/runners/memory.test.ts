@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
+import { cgroupOf } from '../../runners/cgroup.js';
 import type { EventWatch } from '../../runners/event-watch.js';
 import { parseStats, sampleMemory, type Clocks } from '../../runners/memory.js';
 import type { Watched } from '../../runners/memory-summary.js';
@@ -110,7 +111,7 @@ async function sampled(
     containerId: `${service}-id`,
     limitMb: 96,
   }));
-  const watch = await sampleMemory(docker, containers, file, events, clocks);
+  const watch = await sampleMemory(docker, containers, file, events, cgroupOf, clocks);
   await waitUntil(
     () => Promise.resolve([...going].every((service) => sent[service as 'redis' | 'auth'] > 5)),
     (enough) => enough,
@@ -200,7 +201,7 @@ describe('sampling', () => {
     const docker = await fakeDaemon((_, response) => response.end(statsLine()));
     const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'nonesuch', 'memory.jsonl');
     const container = { service: 'redis', containerId: 'redis-id', limitMb: 96 } as const;
-    const watch = await sampleMemory(docker, [container], file, fakeWatch());
+    const watch = await sampleMemory(docker, [container], file, fakeWatch(), cgroupOf);
     const { memory } = await watch.stop();
     expect(existsSync(file)).toBe(false);
     expect(memory).toEqual({

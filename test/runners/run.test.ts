@@ -150,7 +150,7 @@ describe('whatever happens, the environment is destroyed', () => {
   test('when Pulumi was killed on its way up: what the state lacks goes first, as it would be in the way', async () => {
     const calls: Calls = [];
     const left = ['known', 'box'].map((name) => ({ kind: 'container' as const, name }));
-    const containers = () => Promise.resolve(['known']);
+    const holders = () => Promise.resolve(['known']);
     const engine = fakeEngine({
       leftovers: () => Promise.resolve(calls.includes('destroy one') ? [] : left),
       remove(found) {
@@ -158,7 +158,7 @@ describe('whatever happens, the environment is destroyed', () => {
         return Promise.resolve();
       },
     });
-    const stacks = fakeStacks(calls, { up: fails('killed'), containers });
+    const stacks = fakeStacks(calls, { up: fails('killed'), holders });
     await runWith(calls, { stacks, engine, plan: planFor(['one']) });
     expect(calls).toEqual(['create one', 'up one', 'remove box', 'destroy one']);
   });

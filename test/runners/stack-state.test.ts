@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import { StackError } from '../../runners/pulumi.js';
-import { containersInState, labelsInState } from '../../runners/stack-state.js';
+import { engineInState, holdersInState, labelsInState } from '../../runners/stack-state.js';
 
 const exported = (...resources: unknown[]): string =>
   JSON.stringify({ version: 3, deployment: { resources } });
@@ -22,6 +22,20 @@ describe('whose a stack is', () => {
   test('is said by the labels of its resources', () => {
     const root = { type: 'pulumi:pulumi:Stack' };
     expect(labelsInState(exported(root, labelled({ other: 'x' }), own))).toEqual(whose);
+  });
+
+  test('is said by the tags of what AWS has', () => {
+    const tags = {
+      [labelKeys.stack]: whose.stack,
+      [labelKeys.run]: whose.run,
+      [labelKeys.suite]: whose.suite,
+      [labelKeys.expiresAt]: whose.expiresAt,
+    };
+    const group = {
+      type: 'aws:ec2/securityGroup:SecurityGroup',
+      inputs: { tags: { ...tags, __defaults: [] } },
+    };
+    expect(labelsInState(exported({ inputs: { tags: { Name: 'x' } } }, group))).toEqual(whose);
   });
 
   test.each([
@@ -61,5 +75,25 @@ test('the containers of a state are those whose making it knows to have ended', 
     { type },
     { type, outputs: { name: 'auth-2' } },
   );
-  expect(containersInState(state)).toEqual(['redis-1', 'auth-2']);
+  expect(holdersInState(state)).toEqual(['redis-1', 'auth-2']);
+});
+
+describe('where the containers of a stack are', () => {
+  const provider = { type: 'pulumi:providers:docker', inputs: { host: 'unix:///var/run/docker.sock' } };
+  const target = { address: 'box', port: 22, user: 'ci', hostKey: 'ssh-ed25519 AAAA' };
+  const root = { type: 'pulumi:pulumi:Stack', outputs: { target } };
+
+  test('is said by its provider, and how to log in there by its outputs', () => {
+    expect(engineInState(exported(own, provider))).toEqual({ dockerHost: provider.inputs.host });
+    expect(engineInState(exported(root, provider))).toEqual({ dockerHost: provider.inputs.host, target });
+  });
+
+  test('nobody knows of a stack without a provider', () => {
+    expect(engineInState(exported(root, own))).toBeUndefined();
+  });
+
+  test('is not said by outputs of another shape', () => {
+    const other = { ...root, outputs: { target: { address: 'box' } } };
+    expect(engineInState(exported(other, provider))).toEqual({ dockerHost: provider.inputs.host });
+  });
 });

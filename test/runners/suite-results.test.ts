@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { HostClock } from '../../engine/ssh/clock.js';
 import { readResults } from '../../runners/suite-results.js';
 
 /** When the suite ran. */
@@ -22,15 +23,37 @@ const delivered = (emittedAt: number, latencyMs: number): object => ({
   latencyMs,
 });
 
-async function resultsOf(files: Record<string, string>) {
+async function resultsOf(files: Record<string, string>, hostClock?: HostClock) {
   const folder = await mkdtemp(path.join(tmpdir(), 'results-'));
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
-  return readResults(folder, { suite: 'chat', users: 2, ...ran });
+  return readResults(folder, { suite: 'chat', users: 2, ...ran, hostClock });
 }
 
-const latencyOf = async (text: string) => (await resultsOf({ 'latencies.jsonl': text })).latency;
+const latencyOf = async (text: string, hostClock?: HostClock) =>
+  (await resultsOf({ 'latencies.jsonl': text }, hostClock)).latency;
 
 describe('latencies', () => {
+  test.each([
+    ['ahead of', 3_600_000],
+    ['behind', -3_600_000],
+  ])('of a host whose clock is an hour %s ours are corrected by it', async (_, aheadMs) => {
+    // Both stamps are the moments' own, each by its clock.
+    const emittedAt = ran.startMs + 5_000 + aheadMs;
+    const text = line({ emittedAt, receivedAt: ran.startMs + 5_004, latencyMs: 4 - aheadMs });
+    expect(await latencyOf(text, { aheadMs, uncertaintyMs: 1 })).toMatchObject({ value: { p99Ms: 4 } });
+    expect(await latencyOf(text)).toMatchObject({ measured: false });
+  });
+
+  test('may be negative by as much as the clocks are uncertain, and no more', async () => {
+    const text = line(delivered(ran.startMs + 5_000, -6));
+    const host = (uncertaintyMs: number): HostClock => ({ aheadMs: 0, uncertaintyMs });
+    expect(await latencyOf(text, host(5))).toMatchObject({ measured: true });
+    expect(await latencyOf(text, host(4))).toMatchObject({
+      measured: false,
+      reason: 'latencies.jsonl: line 1: received 6 ms before it was emitted: two clocks that differ',
+    });
+  });
+
   test('give percentiles that were measured', async () => {
     const lines = Array.from({ length: 200 }, (_, index) =>
       line({

@@ -39,7 +39,7 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
       return Promise.resolve({
         destroyCommand: '',
         up: unused,
-        containers: () => Promise.resolve(['known']),
+        holders: () => Promise.resolve(['known']),
         destroy() {
           calls.push(`destroy ${name}`);
           take((leftover) => leftover === known);
@@ -58,7 +58,7 @@ async function takenOver(setup: Setup): Promise<{ calls: Calls; error: string | 
     ...setup.engine,
   });
   const orphan = { stack: 'one', runId: 'tabc123xyz', suite: 'chat', backend: setup.backend ?? '' };
-  const error = await takeOver(orphan, { stacks, engine, folder, onLine: () => undefined }).then(
+  const error = await takeOver(orphan, { stacks, engine, clouds: [], folder, onLine: () => undefined }).then(
     () => undefined,
     messageOf,
   );
@@ -82,7 +82,7 @@ describe('what a dead owner left', () => {
     const adopt = () =>
       Promise.resolve({
         ...{ destroyCommand: '', up: fails('unused') },
-        ...{ containers: fails('damaged'), destroy: fails('one.json can’t be read') },
+        ...{ holders: fails('damaged'), destroy: fails('one.json can’t be read') },
       });
     const { calls, error } = await takenOver({ stacks: { adopt } });
     expect(calls).toEqual(byLabels);

@@ -47,7 +47,7 @@ async function tenure({ labels, extension, runningMb, ...request }: Setup = {}) 
   const wanted: TenureRequest = {
     ...{ stack: 'dev', ttlMinutes: 240, chosenTtlMinutes: undefined, memoryMb: 1712, dockerHost },
     env: { PULUMI_BACKEND_URL: backend, PULUMI_CONFIG_PASSPHRASE_FILE: '/passphrase' },
-    obstacle: undefined,
+    ...{ region: undefined, obstacle: undefined },
     ...request,
   };
   return { ...(await tenureOf(wanted, { stacks, engine, folder })), extended };

@@ -22,7 +22,7 @@ test("a janitor says which of its run's leases it can't read, and destroys nothi
   const log = jest.spyOn(console, 'log').mockReturnValue();
   const nowhere = path.join(folder, 'nowhere');
 
-  await tidyUp({ runId, checkout: nowhere, dockerHost: `unix://${nowhere}`, pulumi: nowhere, folder });
+  await tidyUp({ runId, checkout: nowhere, pulumi: nowhere, folder });
 
   const lines = log.mock.calls.map(([line]) => String(line));
   expect(lines).toEqual([

@@ -163,6 +163,13 @@ const cases: Case[] = [
     reason: 'chat: our clock was set by 300 ms meanwhile',
   },
   {
+    about: "latencies that a host's clock, known only so well, may make too small",
+    change: { clock: clock({ host: { aheadMs: 300, uncertaintyMs: 80.1 } }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason: "chat: the host's clock is known to within 80.1 ms only, which may hide a p99 of 100 ms",
+  },
+  {
     about: 'clocks that nobody compared',
     change: { clock: unmeasured },
     metric: 'event delivery, p99',
@@ -284,6 +291,13 @@ describe('verdict', () => {
     const { verdict } = runRecord([good], { chosen: ['chat'], ...changes });
     expect(verdict).toMatchObject({ decision: 'no-go', partial: false });
     expect(verdict.metrics[0]).toMatchObject({ result: 'failed', reason });
+  });
+
+  test("is go with a host's clock that is far off, as long as that is known well", () => {
+    const record = suiteRecord({
+      clock: clock({ engineAheadMs: 3_600_000, host: { aheadMs: 3_600_000, uncertaintyMs: 2 } }),
+    });
+    expect(runRecord([record]).verdict.decision).toBe('go');
   });
 
   test('is no-go, and says that it is partial, when a suite was not chosen', () => {

@@ -1,12 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkConfig } from '../../../engine/provider/config.js';
-import { check } from '../../../engine/provider/operations.js';
+import { dockerProvider } from '../../../engine/provider/docker-provider.js';
+import * as operations from '../../../engine/provider/operations.js';
 import { unknownValue, type Values } from '../../../engine/provider/values.js';
 
 const urn = (type: string, name = 'web'): string =>
   `urn:pulumi:dev::rehearsal::my:Env$docker:index/${type}::${name}`;
 const containerUrn = urn('container:Container');
 const seed = new Uint8Array([1, 2, 3]);
+const check = (type: string, olds: Values, news: Values, withSeed: Uint8Array) =>
+  operations.check(dockerProvider, type, olds, news, withSeed);
 const checkContainer = (news: Values, olds: Values = {}) =>
   check(containerUrn, olds, { image: 'redis', ...news }, seed);
 

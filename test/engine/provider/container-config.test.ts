@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createOptions, updateOptions } from '../../../engine/provider/container-config.js';
 import { containerInputs } from '../../../engine/provider/container-inputs.js';
 import { checkInputs } from '../../../engine/provider/check.js';
+import { wording } from '../../../engine/provider/config.js';
 import { typed } from '../../../engine/provider/schema.js';
 import type { Values } from '../../../engine/provider/values.js';
 
@@ -9,7 +10,7 @@ const mebibyte = 1024 * 1024;
 
 /** Inputs as the engine hands them over: checked, with defaults. */
 function inputs(news: Values) {
-  const checked = checkInputs(containerInputs, { name: 'web', image: 'redis', ...news });
+  const checked = checkInputs(containerInputs, { name: 'web', image: 'redis', ...news }, wording);
   expect(checked.problems).toEqual([]);
   return typed(containerInputs, checked.inputs);
 }

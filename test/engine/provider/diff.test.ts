@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { diff, previewCreate, previewUpdate } from '../../../engine/provider/operations.js';
+import { dockerProvider } from '../../../engine/provider/docker-provider.js';
+import * as operations from '../../../engine/provider/operations.js';
 import { unknownValue, type Values } from '../../../engine/provider/values.js';
 
 const container = 'urn:pulumi:dev::rehearsal::docker:index/container:Container::web';
 const network = 'urn:pulumi:dev::rehearsal::docker:index/network:Network::net';
+
+const diff = (urn: string, state: Values, inputs: Values, ignoreChanges: string[]) =>
+  operations.diff(dockerProvider, urn, state, inputs, ignoreChanges);
 
 const changesOf = (state: Values, inputs: Values, ignoreChanges: string[] = []) =>
   Object.fromEntries(diff(container, state, inputs, ignoreChanges).changes);
@@ -102,7 +106,7 @@ describe('what goes first when a resource is replaced', () => {
 
 describe('previews', () => {
   test('of a new container know what is given, and that the rest is not known', () => {
-    const state = previewCreate(container, {
+    const state = operations.previewCreate(dockerProvider, container, {
       __defaults: ['name'],
       name: 'web-1234567',
       memory: 64,
@@ -126,6 +130,10 @@ describe('previews', () => {
     const ports = [{ internal: 80, external: 32768, ip: '127.0.0.1', protocol: 'tcp' }];
     const state = { memory: 64, memorySwap: 64, ports, hostname: 'abc', networkDatas: [] };
     const inputs = { memory: 32, ports: [{ internal: 80, ip: '127.0.0.1', protocol: 'tcp' }] };
-    expect(previewUpdate(container, state, inputs)).toEqual({ ...state, memory: 32, memorySwap: null });
+    expect(operations.previewUpdate(dockerProvider, container, state, inputs)).toEqual({
+      ...state,
+      memory: 32,
+      memorySwap: null,
+    });
   });
 });

@@ -52,6 +52,7 @@ export const outputs: Outputs = {
   profile: 'small',
   budgetMb: 1792,
   memoryMb: 1712,
+  host: { kind: 'local' },
   network: 'net',
   services: Object.fromEntries(
     serviceNames.map((name) => [
@@ -147,7 +148,7 @@ export function fakeStacks(
       };
       return Promise.resolve({
         destroyCommand: `destroy ${request.name}`,
-        containers: () => changes.containers?.() ?? Promise.resolve([]),
+        holders: () => changes.holders?.() ?? Promise.resolve([]),
         up(control) {
           calls.push(`up ${suite}`);
           return operations.up(control);

@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { terminalProgress } from './progress.js';
-import { readArguments } from './pulumi-arguments.js';
-import { setUp, type EngineEnvironment } from './setup.js';
-import { projectFolder } from './stack-files.js';
-import { checkout, workFolder } from './state.js';
+import { targetOf } from '../components/hosts/access.js';
+import { terminalProgress } from '../engine/progress.js';
+import { readArguments } from '../engine/pulumi-arguments.js';
+import { setUp, withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
+import { projectFolder } from '../engine/stack-files.js';
+import { checkout, workFolder } from '../engine/state.js';
+import { hostOfFile } from './hosts/target.js';
+import { settingsFile } from './settings.js';
 
 /** `npm run pulumi -- …`: the Pulumi CLI with this project's own home, state, passphrase and loader. */
 async function main(): Promise<number> {
@@ -18,7 +21,12 @@ async function main(): Promise<number> {
       : await projectFolder(checkout, path.join(workFolder, 'stacks'), stack, (line) => {
           progress.note(line);
         });
-  const engine = await setUp({ progress, images });
+  // A destroy runs no program that would connect to the host.
+  const host = stack === undefined ? undefined : await hostOfFile(path.join(folder, settingsFile(stack)));
+  const target = host?.kind === 'ssh' ? targetOf(host) : undefined;
+  // What a destroy needs besides, Pulumi finds in the state.
+  const aws = images && host?.kind === 'aws';
+  const engine = await setUp({ progress, images, target, aws });
   if (creates && stack !== undefined) {
     const code = await run(
       engine,
@@ -28,7 +36,8 @@ async function main(): Promise<number> {
     );
     if (code !== 0) return code;
   }
-  return run(engine, args, folder, 'inherit');
+  const env = images ? { ...engine.env, ...withoutDownloads } : engine.env;
+  return run({ ...engine, env }, args, folder, 'inherit');
 }
 
 /** @returns the exit code; 128 + n after signal n, as shells have it. */

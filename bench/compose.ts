@@ -13,6 +13,7 @@ const quotedLines = 20;
 /** @param intervalSeconds between two health checks; the profile's own by default. */
 export function composeWay(site: Site, cli: ComposeCli, blueprint: Blueprint, intervalSeconds?: number): Way {
   return {
+    kind: 'compose',
     name: intervalSeconds === undefined ? 'compose, own intervals' : `compose, ${String(intervalSeconds)} s`,
     async prepare({ name, labels, folder }) {
       const file = path.join(folder, 'compose.yaml');

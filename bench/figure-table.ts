@@ -29,7 +29,7 @@ export function figureRows(figures: readonly Figure[], references: readonly Refe
 }
 
 function comparison(figure: Figure, { figure: reference, way }: Reference): string {
-  if (reference === undefined || reference === figure) return '';
+  if (figure.isPart === true || reference === figure) return '';
   const ratio = ratioOf(figure, reference);
   if (ratio === undefined) return '';
   return (way === 'of the reference' ? ratio : 1 / ratio).toFixed(2);

@@ -7,8 +7,9 @@ import { untilReady } from './probes.js';
 import type { Place, Way } from './way.js';
 
 export interface FloorPlace extends Place {
-  /** Published ports and container ids, once it is up. */
-  services(): Readonly<Record<ServiceName, { port: number; containerId: string }>>;
+  /** Published ports on loopback, once it is up. */
+  ports(): Readonly<Record<ServiceName, number>>;
+  containerId(service: ServiceName): string;
 }
 
 /**
@@ -17,6 +18,7 @@ export interface FloorPlace extends Place {
  */
 export function floorWay(docker: Docker, blueprint: Blueprint): Way<FloorPlace> {
   return {
+    kind: 'floor',
     name: 'floor',
     async prepare({ name, labels }) {
       const subnet = await reserveSubnet(docker, name);
@@ -74,8 +76,12 @@ export function floorWay(docker: Docker, blueprint: Blueprint): Way<FloorPlace> 
             docker.getNetwork(name).remove(),
           ]);
         },
-        services: () =>
-          Object.fromEntries(started) as Record<ServiceName, { port: number; containerId: string }>,
+        ports: () =>
+          Object.fromEntries([...started].map(([service, { port }]) => [service, port])) as Record<
+            ServiceName,
+            number
+          >,
+        containerId: (service) => started.get(service)?.containerId ?? '',
       };
     },
   };

@@ -4,20 +4,26 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { terminalProgress } from '../engine/progress.js';
 import { workFolder } from '../engine/state.js';
 import { messageOf } from '../runners/errors.js';
 import { exitCodes } from '../runners/exit-codes.js';
 import { listenForInterruption } from '../runners/interruption.js';
 import { table } from '../runners/report/terminal.js';
+import { events } from './events.js';
+import { memory } from './memory.js';
 import { nochange } from './nochange.js';
+import { parallel } from './parallel.js';
 import type { BenchPart, Measured } from './part.js';
 import { destroy, ready } from './ready-and-destroy.js';
+import { runner } from './runner-cost.js';
 import { openSite, type Site } from './site.js';
 import { spreadOf } from './statistics.js';
+import { suites } from './suites.js';
+import { wayKinds, type WayKind } from './way.js';
 
-const parts: readonly BenchPart[] = [ready, destroy, nochange];
+const parts: readonly BenchPart[] = [ready, destroy, suites, parallel, events, memory, runner, nochange];
 
 function parseRounds(value: string): number {
   const rounds = Number(value);
@@ -37,14 +43,22 @@ async function terms(site: Site): Promise<string> {
   );
 }
 
+interface Choices {
+  rounds?: number;
+  way: readonly WayKind[];
+}
+
 /** @returns the exit code. */
-async function bench(chosen: readonly BenchPart[], wantedRounds: number | undefined): Promise<number> {
+async function bench(
+  chosen: readonly BenchPart[],
+  { rounds: wantedRounds, way: kinds }: Choices,
+): Promise<number> {
   const progress = terminalProgress();
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: taking down what is up.');
   });
   const startedAt = new Date().toISOString();
-  const site = await openSite(progress, interruption.stop);
+  const site = await openSite(progress, interruption.stop, kinds);
   const results: object[] = [];
   let failed = false;
   const what = await terms(site);
@@ -94,9 +108,14 @@ const program = new Command('npm run bench --')
   )
   .addArgument(new Argument('[parts...]', 'only these').choices(parts.map(({ name }) => name)))
   .option('--rounds <count>', 'how often each is measured; each part has a default of its own', parseRounds)
-  .action(async (names: string[], { rounds }: { rounds?: number }) => {
+  .addOption(
+    new Option('--way <kind...>', 'only these of the ways that environments are brought up')
+      .choices(wayKinds)
+      .default(wayKinds, 'all'),
+  )
+  .action(async (names: string[], choices: Choices) => {
     const chosen = parts.filter(({ name }) => names.length === 0 || names.includes(name));
-    process.exitCode = await bench(chosen, rounds);
+    process.exitCode = await bench(chosen, choices);
   });
 
 try {

@@ -29,6 +29,7 @@ export interface OwnPlace extends Place {
 /** As a run does it: a stack made, brought up, destroyed and its leftovers looked for. */
 export function ownWay(site: Site): Way<OwnPlace> {
   return {
+    kind: 'ours',
     name: 'ours',
     prepare: ({ name, scope, profile, folder }) => {
       let stack: Stack | undefined;

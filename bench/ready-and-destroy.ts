@@ -71,8 +71,8 @@ function upFigures(cycles: readonly Cycle[]): Figure[] {
   return [
     part('all services answer', partsOfUp.ready),
     secondsOf('ours: the command has ended', cycles, own, ({ readyMs }) => readyMs),
-    part('thereof stack made', partsOfUp.create),
-    part('thereof pulumi up', partsOfUp.up),
+    { ...part('thereof stack made', partsOfUp.create), isPart: true },
+    { ...part('thereof pulumi up', partsOfUp.up), isPart: true },
     ...namesOf(cycles)
       .filter((way) => way !== own)
       .map((way) => secondsOf(way, cycles, way, ({ readyMs }) => readyMs)),

@@ -39,7 +39,7 @@ export async function inRounds(
   const problems: string[] = [];
   const isOver = (): boolean => site.signal.aborted;
   for (let round = 1; round <= rounds; round += 1) {
-    for (const way of ways) {
+    for (const way of ways.filter(({ kind }) => site.kinds.includes(kind))) {
       if (isOver()) return { cycles, problems };
       const step = site.progress.step(`round ${String(round)} of ${String(rounds)}: ${way.name}`);
       try {

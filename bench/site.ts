@@ -17,7 +17,7 @@ import { compileProgram } from '../runners/program.js';
 import { pulumiStacks, type StackEngine } from '../runners/stack.js';
 import { markOf } from '../runners/take-over.js';
 import { findCompose, type ComposeCli } from './compose-cli.js';
-import type { Tenant } from './way.js';
+import type { Tenant, WayKind } from './way.js';
 
 /** Of everything that a benchmark makes. */
 const branch = 'bench';
@@ -37,6 +37,8 @@ export interface Site {
   chromium: string | undefined;
   stacks: StackEngine;
   labels: { branch: string; owner: string };
+  /** Who is to be measured; the others are left out. */
+  kinds: readonly WayKind[];
   /** Looked for, or built, when it is first needed. */
   compose(): Promise<ComposeCli>;
   /**
@@ -44,11 +46,15 @@ export interface Site {
    * he leaves.
    */
   withTenant<T>(title: string, profile: ProfileName, work: (tenant: Tenant) => Promise<T>): Promise<T>;
-  /** Nothing more is made. */
+  /** Nothing more is made. What failed to go is left to the janitor, who begins when this process has ended. */
   close(): Promise<void>;
 }
 
-export async function openSite(progress: Progress, signal: AbortSignal): Promise<Site> {
+export async function openSite(
+  progress: Progress,
+  signal: AbortSignal,
+  kinds: readonly WayKind[],
+): Promise<Site> {
   const { pulumi, dockerHost, env: added, sources } = await setUp({ progress });
   const runId = newRunId(Date.now());
   const folder = path.join(workFolder, 'bench', runId);
@@ -67,8 +73,9 @@ export async function openSite(progress: Progress, signal: AbortSignal): Promise
   const janitor = startJanitor({ runId, checkout, dockerHost, pulumi, folder }, { ...process.env, ...added });
   let compose: Promise<ComposeCli> | undefined;
   let made = 0;
+  let isUnfinished = false;
   return {
-    ...{ progress, signal, docker, engine, sources, pulumi, env, labels },
+    ...{ progress, signal, kinds, docker, engine, sources, pulumi, env, labels },
     host: await engine.host(),
     chromium: added['REHEARSAL_CHROMIUM'],
     stacks: pulumiStacks(pulumi, env, checkout, () => Promise.resolve(program)),
@@ -93,14 +100,21 @@ export async function openSite(progress: Progress, signal: AbortSignal): Promise
         [labelKeys.expiresAt]: new Date(Date.now() + ttlMinutes * 60_000).toISOString(),
       };
       try {
-        return await work({ name, scope, profile, labels: tenantLabels, folder: own });
-      } finally {
+        const result = await work({ name, scope, profile, labels: tenantLabels, folder: own });
         await engine.remove(await engine.leftovers(scope));
         await leases.giveBack(name);
+        return result;
+      } catch (error) {
+        // Its lease stays: there may be a state to be destroyed, which the janitor does.
+        isUnfinished = true;
+        await engine.remove(await engine.leftovers(scope));
+        throw error;
+      } finally {
         await rm(own, { recursive: true });
       }
     },
     async close() {
+      if (isUnfinished) return;
       janitor.dismiss();
       await rm(folder, { recursive: true });
     },

@@ -3,6 +3,8 @@ export interface Figure {
   name: string;
   unit: string;
   values: readonly number[];
+  /** A part of another figure: it is compared with nothing. */
+  isPart?: boolean;
 }
 
 export interface Spread {

@@ -1,8 +1,12 @@
 import type { ProfileName } from '../components/services.js';
 import type { Scope } from '../runners/docker.js';
 
+export const wayKinds = ['ours', 'floor', 'compose'] as const;
+export type WayKind = (typeof wayKinds)[number];
+
 /** Whoever brings environments up. */
 export interface Way<P extends Place = Place> {
+  kind: WayKind;
   name: string;
   /** Prepares an environment of its own; what this takes isn't measured. */
   prepare: (tenant: Tenant) => Promise<P>;

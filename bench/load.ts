@@ -1,10 +1,10 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../runners/errors.js';
 import { parseJson } from '../runners/json.js';
 import type { RunRecord } from '../runners/report/record.js';
 import { percentile } from '../runners/suite-results.js';
-import { failedSuites, runRunner } from './runner-process.js';
+import { runRunner } from './runner-process.js';
 import type { Site } from './site.js';
 
 export interface Delivery {
@@ -35,7 +35,8 @@ export function loadOf(site: Site, users: number): Promise<Load> {
 async function measure(site: Site, users: number): Promise<Load> {
   const step = site.progress.step(`the critical suites with ${String(users)} users, profile standard`);
   try {
-    const { record, folder } = await runRunner(site, ['--profile', 'standard', '--users', String(users)]);
+    const run = await runRunner(site, ['--profile', 'standard', '--users', String(users)]);
+    const { record, folder } = run;
     const deliveries: Delivery[] = [];
     for (const suite of record.suites) {
       const file = path.join(folder, suite.folder, 'results', 'latencies.jsonl');
@@ -45,8 +46,8 @@ async function measure(site: Site, users: number): Promise<Load> {
         deliveries.push({ test: `${suite.name}: ${test}`, emittedAt, receivedAt });
       }
     }
-    await rm(folder, { recursive: true });
-    const problems = failedSuites(record).map((failed) => `${String(users)} users: ${failed}`);
+    await run.tidyUp();
+    const problems = run.problems.map((problem) => `${String(users)} users: ${problem}`);
     if (problems.length === 0) step.done();
     else step.fail(problems.join('; '));
     return { users, record, deliveries, problems };

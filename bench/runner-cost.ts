@@ -1,8 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { messageOf } from '../runners/errors.js';
 import { figureRows } from './figure-table.js';
 import type { BenchPart } from './part.js';
-import { failedSuites, runRunner } from './runner-process.js';
+import { runRunner } from './runner-process.js';
 
 /** A suite that costs nothing: all else is the runner's. */
 const suiteSeconds = 10;
@@ -25,8 +24,8 @@ export const runner: BenchPart = {
       const step = site.progress.step(`round ${String(round)} of ${String(rounds)}`);
       try {
         const run = await runRunner(site, ['--profile', 'small'], { 'rehearsal:suites': [waits] });
-        await rm(run.folder, { recursive: true });
-        problems.push(...failedSuites(run.record));
+        await run.tidyUp();
+        problems.push(...run.problems);
         values.wall.push(run.wallMs / 1000);
         values.cpu.push(run.cpuSeconds);
         values.own.push(run.ownCpuSeconds);

@@ -13,8 +13,12 @@ const intervalMs = 200;
 
 export interface RunnerRun {
   record: RunRecord;
-  /** The run's artifacts; whoever has read them removes them. */
+  /** The run's artifacts. */
   folder: string;
+  /** Suites that didn't pass, in words: what was measured of them is worth nothing. */
+  problems: string[];
+  /** Removes the artifacts, unless there are problems to be looked into. */
+  tidyUp: () => Promise<void>;
   /** From the start of the command to its end. */
   wallMs: number;
   /** Of the command and everything that it started and waited for. */
@@ -71,7 +75,11 @@ export async function runRunner(
     const record = runRecordSchema.parse(
       JSON.parse(await readFile(path.join(folder, 'record.json'), 'utf8')),
     );
-    return { record, folder, wallMs, cpuSeconds, ...seen };
+    const problems = failedSuites(record, folder);
+    const tidyUp = async (): Promise<void> => {
+      if (problems.length === 0) await rm(folder, { recursive: true });
+    };
+    return { record, folder, problems, tidyUp, wallMs, cpuSeconds, ...seen };
   } finally {
     clearInterval(look);
     site.signal.removeEventListener('abort', interrupt);
@@ -79,9 +87,11 @@ export async function runRunner(
   }
 }
 
-/** Suites that didn't pass, in words: what was measured of them is worth nothing. */
-export function failedSuites({ suites }: RunRecord): string[] {
+function failedSuites({ suites }: RunRecord, folder: string): string[] {
   return suites
     .filter(({ outcome }) => outcome.kind !== 'passed')
-    .map(({ name, outcome }) => `${name} ${outcome.kind}${'reason' in outcome ? `: ${outcome.reason}` : ''}`);
+    .map(({ name, outcome }) => {
+      const reason = 'reason' in outcome ? `: ${outcome.reason}` : '';
+      return `${name} ${outcome.kind}${reason} (artifacts: ${path.join(folder, name)})`;
+    });
 }

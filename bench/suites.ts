@@ -1,11 +1,10 @@
-import { rm } from 'node:fs/promises';
 import { messageOf } from '../runners/errors.js';
 import type { RunRecord } from '../runners/report/record.js';
 import { composeWay } from './compose.js';
 import { figureRows } from './figure-table.js';
-import type { BenchPart } from './part.js';
+import type { BenchPart, Measured } from './part.js';
 import { blueprintOfProfile, inRounds } from './rounds.js';
-import { failedSuites, runRunner } from './runner-process.js';
+import { runRunner } from './runner-process.js';
 import type { Site } from './site.js';
 import type { Figure } from './statistics.js';
 
@@ -17,7 +16,7 @@ export const suites: BenchPart = {
   name: 'suites',
   rounds: 1,
   describe: `the five suites, each in an environment of its own, one after the other, ${String(users)} users`,
-  async run(site, rounds) {
+  async run(site, rounds): Promise<Measured> {
     const figures: Figure[] = [];
     const problems: string[] = [];
     for (const profile of site.kinds.includes('ours') ? (['standard', 'small'] as const) : []) {
@@ -25,6 +24,7 @@ export const suites: BenchPart = {
       figures.push(...own.figures);
       problems.push(...own.problems);
     }
+    if (!site.kinds.includes('compose')) return measured(figures, problems);
     const compose = await site.compose();
     const blueprint = await blueprintOfProfile(site, 'standard');
     for (const way of [composeWay(site, compose, blueprint, 1), composeWay(site, compose, blueprint)]) {
@@ -38,10 +38,15 @@ export const suites: BenchPart = {
         values: [ms / 1000],
       });
     }
-    const rows = figureRows(figures, []);
-    return { figures, tables: [{ title: 'Five suites isolated', rows }], problems };
+    return measured(figures, problems);
   },
 };
+
+const measured = (figures: Figure[], problems: string[]): Measured => ({
+  figures,
+  tables: [{ title: 'Five suites isolated', rows: figureRows(figures, []) }],
+  problems,
+});
 
 async function ownRuns(
   site: Site,
@@ -55,15 +60,15 @@ async function ownRuns(
       `round ${String(round)} of ${String(rounds)}: the runner, profile ${profile}`,
     );
     try {
-      const { record, wallMs, folder } = await runRunner(site, [
-        '--profile',
-        profile,
-        '--users',
-        String(users),
-      ]);
-      await rm(folder, { recursive: true });
+      const {
+        record,
+        wallMs,
+        problems: failed,
+        tidyUp,
+      } = await runRunner(site, ['--profile', profile, '--users', String(users)]);
+      await tidyUp();
       for (const [name, ms] of Object.entries(timesOf(record, wallMs))) (rows[name] ??= []).push(ms / 1000);
-      problems.push(...failedSuites(record).map((failed) => `${profile}: ${failed}`));
+      problems.push(...failed.map((problem) => `${profile}: ${problem}`));
       step.done(`${(wallMs / 1000).toFixed(1)} s`);
     } catch (error) {
       step.fail(messageOf(error));
@@ -82,12 +87,20 @@ async function ownRuns(
 export function timesOf({ suites: all }: RunRecord, wallMs: number): Record<string, number> {
   const sum = (phase: 'createMs' | 'upMs' | 'suiteMs' | 'destroyMs'): number =>
     all.reduce((total, { durations }) => total + (durations[phase] ?? 0), 0);
+  const phases = {
+    'suites, sum': sum('suiteMs'),
+    'stacks made, sum': sum('createMs'),
+    'environments up, sum': sum('upMs'),
+    'environments destroyed, sum': sum('destroyMs'),
+  };
+  const known = Object.values(phases).reduce((total, ms) => total + ms, 0);
   return {
     'wall clock': wallMs,
     'all that is not suite time': wallMs - sum('suiteMs'),
-    'stacks made, sum': sum('createMs'),
-    'environments up, sum': sum('upMs'),
-    'suites, sum': sum('suiteMs'),
-    'environments destroyed, sum': sum('destroyMs'),
+    ...phases,
+    // What happens at the same time has no rest.
+    ...(all.some(({ preparedAhead }) => preparedAhead)
+      ? {}
+      : { 'set-up, evidence, audits, reports': wallMs - known }),
   };
 }

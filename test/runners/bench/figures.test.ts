@@ -55,10 +55,16 @@ describe("a run's time", () => {
     expect(timesOf(record, 100)).toEqual({
       'wall clock': 100,
       'all that is not suite time': 60,
+      'suites, sum': 40,
       'stacks made, sum': 1,
       'environments up, sum': 2,
-      'suites, sum': 40,
       'environments destroyed, sum': 4,
+      'set-up, evidence, audits, reports': 53,
     });
+  });
+
+  test('has no rest where an environment came up while a suite ran', () => {
+    const record = runRecord([suiteRecord({ preparedAhead: true })]);
+    expect(timesOf(record, 100)).not.toHaveProperty('set-up, evidence, audits, reports');
   });
 });

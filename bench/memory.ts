@@ -3,7 +3,7 @@ import { messageOf } from '../runners/errors.js';
 import type { Memory, RunRecord } from '../runners/report/record.js';
 import { userCounts } from './events.js';
 import { shown } from './figure-table.js';
-import { loadOf } from './load.js';
+import { eventSuites, loadOf, usualUsers } from './load.js';
 import type { BenchPart, BenchTable, Measured } from './part.js';
 import { poolerFigures } from './pooler.js';
 import type { Figure } from './statistics.js';
@@ -39,8 +39,11 @@ export const memory: BenchPart = {
   },
 };
 
-const memoriesOf = ({ suites }: RunRecord): Memory[] =>
-  suites.flatMap(({ memory: found }) => (found.measured ? [found.value] : []));
+/** @param suites of which it is asked; all by default. */
+const memoriesOf = ({ suites: all }: RunRecord, suites?: readonly string[]): Memory[] =>
+  all
+    .filter(({ name }) => suites?.includes(name) ?? true)
+    .flatMap(({ memory: found }) => (found.measured ? [found.value] : []));
 
 const highest = (values: readonly (number | undefined)[]): number | undefined => {
   const known = values.filter((value) => value !== undefined);
@@ -64,22 +67,28 @@ export function perUserMb(peaks: readonly { users: number; peakMb: number }[]): 
   return (last.peakMb - first.peakMb) / (last.users - first.users);
 }
 
-/** Of each, the highest of the five suites' environments. */
+/** Of each, the highest of the suites' environments. What users add is only seen between the same suites. */
 function servicesTable(records: readonly RunRecord[]): BenchTable {
+  const whole = records.find(({ users }) => users === usualUsers);
   const row = (name: string, limitMb: number | undefined, idle: Of, peak: Of): string[] => {
     const text = (value: number | undefined): string => (value === undefined ? '-' : shown(value));
     const peaks = records.flatMap((record) => {
-      const peakMb = highest(memoriesOf(record).map(peak));
+      const peakMb = highest(memoriesOf(record, eventSuites).map(peak));
       return peakMb === undefined ? [] : [{ users: record.users, peakMb }];
     });
     const found = records.map(({ users }) => peaks.find((one) => one.users === users)?.peakMb);
     const idleMb = highest(records.flatMap((record) => memoriesOf(record).map(idle)));
-    return [name, text(limitMb), text(idleMb), ...found.map(text), text(perUserMb(peaks))];
+    const wholeMb = whole === undefined ? undefined : highest(memoriesOf(whole).map(peak));
+    return [name, ...[limitMb, idleMb, wholeMb, ...found, perUserMb(peaks)].map(text)];
   };
   return {
-    title: 'Memory of an environment of profile standard, MiB, the highest of the five suites',
+    title: `Memory of an environment of profile standard, MiB, the highest of the suites; per user: of ${eventSuites.join(' and ')}`,
     rows: {
-      head: ['', 'limit', 'idle', ...records.map(({ users }) => `peak, ${String(users)} users`), 'per user'],
+      head: [
+        ...['', 'limit', 'idle', `peak, five suites, ${String(usualUsers)} users`],
+        ...records.map(({ users }) => `two suites, ${String(users)} users`),
+        'per user',
+      ],
       rows: [
         ...serviceNames.map((service) =>
           row(service, records[0]?.environment.services[service], idleOf(service), peakOf(service)),

@@ -23,7 +23,9 @@ export const runner: BenchPart = {
       if (site.signal.aborted) break;
       const step = site.progress.step(`round ${String(round)} of ${String(rounds)}`);
       try {
-        const run = await runRunner(site, ['--profile', 'small'], { 'rehearsal:suites': [waits] });
+        const run = await runRunner(site, ['--profile', 'small'], {
+          config: { 'rehearsal:suites': [waits] },
+        });
         await run.tidyUp();
         problems.push(...run.problems);
         values.wall.push(run.wallMs / 1000);

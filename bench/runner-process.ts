@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { checkout } from '../engine/state.js';
 import { newRunId } from '../runners/names.js';
-import { runRecordSchema, type RunRecord } from '../runners/report/record.js';
+import { runRecordSchema, type RunRecord, type SuiteRecord } from '../runners/report/record.js';
 import { settingsFile } from '../runners/settings.js';
 import { statOf, treeOf, type ProcessStat } from './process-tree.js';
 import type { Site } from './site.js';
@@ -30,15 +30,21 @@ export interface RunnerRun {
   treePeakRssMb: number;
 }
 
+interface RunnerOptions {
+  /** Of a settings file of its own: nobody else's settings count. */
+  config?: Readonly<Record<string, unknown>>;
+  /** Whether it is no problem that a suite didn't pass. */
+  isExcused?: (suite: SuiteRecord) => boolean;
+}
+
 /**
  * `npm start` but for npm itself, in a process of its own.
- * @param config of a settings file of its own: nobody else's settings count.
  * @throws Error with what it said when it left no record.
  */
 export async function runRunner(
   site: Site,
   args: readonly string[],
-  config: Readonly<Record<string, unknown>> = {},
+  { config = {}, isExcused = () => false }: RunnerOptions = {},
 ): Promise<RunnerRun> {
   const stack = `bench-${newRunId(Date.now())}`;
   const file = path.join(checkout, settingsFile(stack));
@@ -75,7 +81,10 @@ export async function runRunner(
     const record = runRecordSchema.parse(
       JSON.parse(await readFile(path.join(folder, 'record.json'), 'utf8')),
     );
-    const problems = failedSuites(record, folder);
+    const problems = failedSuites(
+      record.suites.filter((suite) => !isExcused(suite)),
+      folder,
+    );
     const tidyUp = async (): Promise<void> => {
       if (problems.length === 0) await rm(folder, { recursive: true });
     };
@@ -87,11 +96,12 @@ export async function runRunner(
   }
 }
 
-function failedSuites({ suites }: RunRecord, folder: string): string[] {
+function failedSuites(suites: readonly SuiteRecord[], folder: string): string[] {
   return suites
     .filter(({ outcome }) => outcome.kind !== 'passed')
-    .map(({ name, outcome }) => {
+    .map(({ name, outcome, tests }) => {
       const reason = 'reason' in outcome ? `: ${outcome.reason}` : '';
-      return `${name} ${outcome.kind}${reason} (artifacts: ${path.join(folder, name)})`;
+      const failed = tests.filter(({ status }) => status === 'failed').map((test) => `"${test.name}"`);
+      return `${[`${name} ${outcome.kind}${reason}`, ...failed].join(', ')} (artifacts: ${path.join(folder, name)})`;
     });
 }

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { summariseDeliveries } from '../../../bench/load.js';
+import { delayTest, eventSuites, summariseDeliveries } from '../../../bench/load.js';
 import { perUserMb } from '../../../bench/memory.js';
 import { parseStat } from '../../../bench/process-tree.js';
 import { timesOf } from '../../../bench/suites.js';
@@ -19,6 +21,16 @@ describe('deliveries', () => {
       perSecond: 2,
       mostInASecond: 2,
     });
+  });
+});
+
+describe('the test for delay', () => {
+  test('is still called so', async () => {
+    const folder = path.join(import.meta.dirname, '..', '..', 'critical');
+    const texts = await Promise.all(
+      eventSuites.map((suite) => readFile(path.join(folder, `${suite}.test.ts`), 'utf8')),
+    );
+    expect(texts.join('')).toContain(`'${delayTest}'`);
   });
 });
 

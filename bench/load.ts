@@ -46,7 +46,12 @@ async function measure(site: Site, users: number): Promise<Load> {
   try {
     const args = ['--profile', 'standard', '--users', String(users)];
     const chosen = suites.flatMap((suite) => ['--suite', suite]);
-    const run = await runRunner(site, [...args, ...chosen], { isExcused: isOnlyLate });
+    const run = await runRunner(site, [...args, ...chosen], {
+      onLine: (line) => {
+        step.update(line);
+      },
+      isExcused: isOnlyLate,
+    });
     const { record, folder } = run;
     const deliveries: Delivery[] = [];
     for (const suite of record.suites.filter(({ name }) => eventSuites.includes(name))) {
@@ -69,7 +74,7 @@ async function measure(site: Site, users: number): Promise<Load> {
 }
 
 /** How late events are is a figure of its own. */
-export function isOnlyLate({ outcome, tests }: Pick<SuiteRecord, 'outcome' | 'tests'>): boolean {
+function isOnlyLate({ outcome, tests }: SuiteRecord): boolean {
   const failed = tests.filter(({ status }) => status !== 'passed');
   return outcome.kind === 'failed' && failed.length > 0 && failed.every(({ name }) => name === delayTest);
 }

@@ -24,6 +24,9 @@ export const runner: BenchPart = {
       const step = site.progress.step(`round ${String(round)} of ${String(rounds)}`);
       try {
         const run = await runRunner(site, ['--profile', 'small'], {
+          onLine: (line) => {
+            step.update(line);
+          },
           config: { 'rehearsal:suites': [waits] },
         });
         await run.tidyUp();

@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { checkout } from '../engine/state.js';
@@ -31,6 +32,8 @@ export interface RunnerRun {
 }
 
 interface RunnerOptions {
+  /** What it does right now: it may wait for memory that others have. */
+  onLine: (line: string) => void;
   /** Of a settings file of its own: nobody else's settings count. */
   config?: Readonly<Record<string, unknown>>;
   /** Whether it is no problem that a suite didn't pass. */
@@ -44,7 +47,7 @@ interface RunnerOptions {
 export async function runRunner(
   site: Site,
   args: readonly string[],
-  { config = {}, isExcused = () => false }: RunnerOptions = {},
+  { onLine, config = {}, isExcused = () => false }: RunnerOptions,
 ): Promise<RunnerRun> {
   const stack = `bench-${newRunId(Date.now())}`;
   const file = path.join(checkout, settingsFile(stack));
@@ -61,6 +64,7 @@ export async function runRunner(
     runner.kill('SIGINT');
   };
   site.signal.addEventListener('abort', interrupt);
+  createInterface({ input: runner.stderr }).on('line', onLine);
   const seen = { ownCpuSeconds: 0, ownPeakRssMb: 0, treePeakRssMb: 0 };
   const look = setInterval(() => {
     const tree = runner.pid === undefined ? new Map<number, ProcessStat>() : treeOf(runner.pid);

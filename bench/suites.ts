@@ -65,7 +65,11 @@ async function ownRuns(
         wallMs,
         problems: failed,
         tidyUp,
-      } = await runRunner(site, ['--profile', profile, '--users', String(users)]);
+      } = await runRunner(site, ['--profile', profile, '--users', String(users)], {
+        onLine: (line) => {
+          step.update(line);
+        },
+      });
       await tidyUp();
       for (const [name, ms] of Object.entries(timesOf(record, wallMs))) (rows[name] ??= []).push(ms / 1000);
       problems.push(...failed.map((problem) => `${profile}: ${problem}`));

@@ -14,7 +14,7 @@ const counts = [1, 2, 4, 8];
 
 export const parallel: BenchPart = {
   name: 'parallel',
-  rounds: 2,
+  rounds: 1,
   describe: `environments of profile ${profile} ready per minute, ${counts.join(', ')} at once`,
   async run(site, rounds) {
     const compose = await site.compose();

@@ -4,10 +4,11 @@ import tseslint from 'typescript-eslint';
 
 /** Dependencies flow one way: engine → components → runners. Each folder may not import from these. */
 const forbidden = {
-  engine: ['components', 'runners', 'test'],
-  components: ['runners', 'test'],
-  runners: ['test'],
-  images: ['components', 'runners', 'test'],
+  engine: ['components', 'runners', 'bench', 'test'],
+  components: ['runners', 'bench', 'test'],
+  runners: ['bench', 'test'],
+  images: ['components', 'runners', 'bench', 'test'],
+  bench: ['test'],
 };
 
 /** The services' names and profiles: data that everyone may read. */

@@ -16,6 +16,7 @@ const entries = {
   soak: 'test/soak.ts',
   incident: 'test/incident.ts',
   chaos: 'test/chaos.ts',
+  bench: 'bench/main.ts',
   doctor: 'engine/doctor.ts',
   pulumi: 'runners/pulumi-command.ts',
 };

@@ -8,9 +8,17 @@ import { type Update } from './pieces.js';
 
 const goFolder = path.join(path.dirname(fileURLToPath(import.meta.url)), 'go');
 
+const pulumi = { name: 'Pulumi', remedy: 'the Pulumi CLI itself (https://www.pulumi.com/docs/install)' };
+const compose = {
+  name: 'Docker Compose',
+  remedy: 'Docker Compose itself (https://docs.docker.com/compose/install)',
+};
+/** What is built, and what to install instead. */
+const programs = { pulumi, 'language-host': pulumi, compose };
+
 interface GoBuild {
   /** Folder under `engine/go` whose go.mod and go.sum pin every module. */
-  module: 'pulumi' | 'language-host';
+  module: keyof typeof programs;
   /** Import path of the command. */
   command: string;
   /** File to write. */
@@ -66,15 +74,16 @@ export async function goObstacle(module: GoBuild['module']): Promise<string | un
   const cwd = path.join(goFolder, module);
   const required = /^go (\S+)$/m.exec(await readFile(path.join(cwd, 'go.mod'), 'utf8'))?.[1];
   if (required === undefined) throw new Error(`${path.join(cwd, 'go.mod')} names no Go version`);
-  const remedy = `install Go ${required} or newer (https://go.dev/dl), or the Pulumi CLI itself (https://www.pulumi.com/docs/install)`;
+  const { name, remedy: instead } = programs[module];
+  const remedy = `install Go ${required} or newer (https://go.dev/dl), or ${instead}`;
   if (findOnPath('go') === undefined) {
-    return `Pulumi is neither installed nor can it be downloaded, and without Go it can't be built: ${remedy}`;
+    return `${name} is neither installed nor can it be downloaded, and without Go it can't be built: ${remedy}`;
   }
   // Asked in the module's folder, Go 1.21 and newer fetch the toolchain that go.mod names, where they may.
   const { exitCode, stdout, stderr } = await execa('go', ['env', 'GOVERSION'], { cwd, reject: false });
   const found = /^go(\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1];
   if (exitCode === 0 && found !== undefined && isAtLeast(found, required)) return undefined;
-  return `Pulumi can't be built here (${exitCode === 0 ? `Go ${found ?? stdout} is too old` : stderr}): ${remedy}`;
+  return `${name} can't be built here (${exitCode === 0 ? `Go ${found ?? stdout} is too old` : stderr}): ${remedy}`;
 }
 
 /** Compares dotted versions number by number. */

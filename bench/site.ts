@@ -68,9 +68,9 @@ export async function openSite(
     ...markOf(runId),
     NODE_OPTIONS: process.env['NODE_OPTIONS'],
   };
-  const program = await compileProgram(checkout, folder);
+  const program = await compileProgram(checkout);
   const labels = { branch, owner: userInfo().username };
-  const janitor = startJanitor({ runId, checkout, dockerHost, pulumi, folder }, { ...process.env, ...added });
+  const janitor = startJanitor({ runId, checkout, pulumi, folder }, { ...process.env, ...added });
   let compose: Promise<ComposeCli> | undefined;
   let made = 0;
   let isUnfinished = false;
@@ -89,8 +89,9 @@ export async function openSite(
       await mkdir(own);
       const config = parseConfig({ [`${configNamespace}:profile`]: profile }, 'the benchmark');
       const { memoryMb } = resolveEnvironment(config, 'the benchmark');
-      const leases = leaseBook({ runId, memoryMb, ttlMinutes, dockerHost, env });
+      const leases = leaseBook({ runId, memoryMb, ttlMinutes, dockerHostOf: () => dockerHost, env });
       await leases.take(name, suite);
+      await leases.occupy(name);
       const tenantLabels = {
         [labelKeys.run]: runId,
         [labelKeys.suite]: suite,

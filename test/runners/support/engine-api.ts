@@ -109,7 +109,7 @@ const well: Record<Asked, Answer> = {
 /** The Docker Engine's API around an environment in which all is well, but for the given answers. */
 export function engineApi(changes: Partial<Record<Asked, Answer>> = {}): RequestListener {
   return ({ url = '', method }, response) => {
-    if (method === 'DELETE') {
+    if (method === 'DELETE' || url.endsWith('/kill')) {
       response.writeHead(204).end();
       return;
     }

@@ -1,7 +1,17 @@
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
-import { access, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -30,13 +40,17 @@ export async function ensurePrivateHome(cache: string, pulumi: string, update: U
   const version = await dockerProviderVersion();
   const installed = await installedPlugin(version);
   if (installed !== undefined) {
-    const folder = path.join(cache, `pulumi-home-own-${shortHash(installed)}`);
+    const folder = path.join(cache, `pulumi-home-with-own-${shortHash(installed)}`);
     await ensureCached({
       folder,
       isGood: (home) => hasPlugin(home, version),
       build: async (home) => {
-        await mkdir(path.dirname(pluginFolder(home, version)), { recursive: true });
-        await symlink(installed, pluginFolder(home, version));
+        // Links to the files: Pulumi takes a link in the folder's place for no plugin at all.
+        const plugin = pluginFolder(home, version);
+        await mkdir(plugin, { recursive: true });
+        for (const name of await readdir(installed)) {
+          await symlink(path.join(installed, name), path.join(plugin, name));
+        }
       },
     });
     return { way: 'installed', version, folder };

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, watch } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
@@ -41,6 +41,20 @@ export function stateFileOf(backend: string, stack: string): string | undefined 
   if (root === undefined) return undefined;
   const file = path.join(root, '.pulumi', 'stacks', configNamespace, `${stack}.json`);
   return existsSync(file) ? file : undefined;
+}
+
+/** Tells when the state of a stack is written, where that can be seen. @returns what ends it. */
+export function watchState(backend: string, stack: string, onWrite: (atMs: number) => void): () => void {
+  const file = stateFileOf(backend, stack);
+  if (file === undefined) return () => undefined;
+  const watcher = watch(path.dirname(file), (_event, changed) => {
+    if (changed === path.basename(file)) onWrite(Date.now());
+  });
+  // A folder that can't be watched any more costs a timeline something, and nobody else.
+  watcher.on('error', () => undefined);
+  return () => {
+    watcher.close();
+  };
 }
 
 const lockSchema = z.object({ pid: z.int().positive(), hostname: z.string() });

@@ -1,6 +1,7 @@
 import type { Progress, Step } from '../engine/progress.js';
 import { messageOf } from './errors.js';
 import type { SuiteRecord } from './report/record.js';
+import type { Timeline } from './timeline.js';
 
 export type Durations = Omit<SuiteRecord['durations'], 'totalMs'>;
 type TimedPhase = Exclude<keyof Durations, 'memoryWaitMs' | 'turnWaitMs'>;
@@ -21,10 +22,16 @@ const titles: Record<TimedPhase, string> = {
 };
 
 /** The phases of one suite; how long each took goes into `durations`, also when it failed. */
-export function phasesOf(suiteName: string, progress: Progress, durations: Durations): RunPhase {
+export function phasesOf(
+  suiteName: string,
+  progress: Progress,
+  durations: Durations,
+  timeline: Timeline,
+): RunPhase {
   return async (duration, operation, failureOf = () => undefined) => {
     const step = progress.step(`${suiteName}: ${titles[duration]}`);
     const startedMs = performance.now();
+    const beganMs = Date.now();
     try {
       const result = await operation((line) => {
         step.update(line);
@@ -38,6 +45,7 @@ export function phasesOf(suiteName: string, progress: Progress, durations: Durat
       throw error;
     } finally {
       durations[duration] = performance.now() - startedMs;
+      timeline.span(suiteName, titles[duration], beganMs, beganMs + durations[duration]);
     }
   };
 }

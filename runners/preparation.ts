@@ -16,6 +16,7 @@ import type { Room } from './room.js';
 import type { Stack, StackEngine } from './stack.js';
 import type { SuiteRun, SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
+import type { Mark, Timeline } from './timeline.js';
 
 export interface Dependencies {
   room: Room;
@@ -36,6 +37,7 @@ export interface CycleContext extends Dependencies {
   plan: Plan;
   interruption: Interruption;
   progress: Progress;
+  timeline: Timeline;
 }
 
 /** What is known so far of a suite's environment. Filled in as it comes up, read when it goes down. */
@@ -102,7 +104,7 @@ export async function prepare(
     stackName: stackName(plan.labels.branch, plan.runId, suite.name),
     folder: path.join(plan.folder, suite.name),
     scope: { runId: plan.runId, suite: suite.name },
-    inPhase: phasesOf(suite.name, progress, durations),
+    inPhase: phasesOf(suite.name, progress, durations, context.timeline),
     live,
     durations,
     startedAtMs: performance.now(),
@@ -120,7 +122,7 @@ export async function prepare(
 
 async function bringUp(
   { suite, stackName: name, folder, scope, inPhase, live, durations }: Turn,
-  { plan, room, leases, stacks, engine, interruption, progress }: CycleContext,
+  { plan, room, leases, stacks, engine, interruption, progress, timeline }: CycleContext,
   isNeeded: () => boolean,
 ): Promise<Up> {
   await mkdir(folder, { recursive: true });
@@ -153,7 +155,10 @@ async function bringUp(
   const events = await engine.watchEvents(scope);
   live.events = events;
   const signal = AbortSignal.any([interruption.stop, events.fault]);
-  const outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs, signal, onLine }));
+  const onMark = (mark: Mark): void => {
+    timeline.mark(suite.name, mark);
+  };
+  const outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs, signal, onLine, onMark }));
   live.outputs = outputs;
   live.phase = 'prepare';
   return { events, outputs };

@@ -1,3 +1,4 @@
+import { PerformanceObserver } from 'node:perf_hooks';
 import grpc from '@grpc/grpc-js';
 import * as pulumi from '@pulumi/pulumi';
 import * as automation from '@pulumi/pulumi/automation/server.js';
@@ -19,7 +20,16 @@ const tell = (message: HostMessage): void => void process.send?.(message);
  * process that started it.
  */
 export function serve(program: Program): void {
+  const tellOf = (name: string, startTime: number): void => {
+    tell({ mark: { name, atMs: performance.timeOrigin + startTime } });
+  };
+  new PerformanceObserver((list) => {
+    for (const { name, startTime } of list.getEntries()) tellOf(name, startTime);
+  }).observe({ entryTypes: ['mark'] });
+  tellOf('program: process started', 0);
+  tellOf('program: loaded', performance.now());
   const runtime = new LanguageServer(async () => {
+    tellOf('program: asked for by the CLI', performance.now());
     const outputs = await program();
     pulumi.output(outputs).apply((values) => {
       tell({ outputs: values });

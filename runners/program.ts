@@ -4,9 +4,10 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { bundleForNode } from '../engine/bundle.js';
 import { sha256OfFile } from '../engine/cache.js';
+import type { Mark } from './timeline.js';
 
 /** What a program host tells the process that started it. */
-export type HostMessage = { address: string } | { outputs: unknown };
+export type HostMessage = { address: string } | { outputs: unknown } | { mark: Mark };
 
 /** A process that has the Pulumi program loaded. */
 export interface ProgramHost {
@@ -14,6 +15,8 @@ export interface ProgramHost {
   address: Promise<string>;
   /** The stack's outputs, secrets in plain, as far as they are known: only an `up` that succeeds has them all. */
   outputs: () => unknown;
+  /** What it did when, so far and from now on. */
+  onMark: (listener: (mark: Mark) => void) => void;
   end: () => Promise<void>;
 }
 
@@ -78,8 +81,15 @@ export function startProgramHost(
   });
   log.destroy();
   let outputs: unknown;
+  const marks: Mark[] = [];
+  let listener: ((mark: Mark) => void) | undefined;
   const address = new Promise<string>((resolve, reject) => {
     host.on('message', (message: HostMessage) => {
+      if ('mark' in message) {
+        marks.push(message.mark);
+        listener?.(message.mark);
+        return;
+      }
       if ('outputs' in message) {
         outputs = message.outputs;
         return;
@@ -102,6 +112,10 @@ export function startProgramHost(
   return {
     address,
     outputs: () => outputs,
+    onMark(tell) {
+      for (const mark of marks) tell(mark);
+      listener = tell;
+    },
     async end() {
       host.ref();
       host.kill('SIGKILL');

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { ConfigError } from '../components/config.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
@@ -13,6 +14,7 @@ import { schedule } from './schedule.js';
 import { rehearseIn } from './suite-cycle.js';
 import type { SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
+import { newTimeline } from './timeline.js';
 import { rehearseTogether } from './together.js';
 
 /** Keeps what is known of a run so far: it has to be on disk before the runner can die. */
@@ -41,8 +43,9 @@ export async function run(
   const { stop } = interruption;
   const jobs =
     plan.jobs === 'auto' ? jobsFor(plan.environment.memoryMb, host, plan.suites.length) : plan.jobs;
+  const timeline = newTimeline();
   const counted = countingSuites(dependencies.suites);
-  const context = { ...dependencies, suites: counted.suites, plan, interruption, progress };
+  const context = { ...dependencies, suites: counted.suites, plan, interruption, progress, timeline };
 
   const ended = new Map<Suite, SuiteRecord>();
   const recordSoFar = (): RunRecord => {
@@ -100,6 +103,8 @@ export async function run(
   // Of hosts that came with the environments, only now it is known what they were.
   host = await dependencies.engine.host().catch(() => host);
   const record = recordSoFar();
+  // Where the time went is no part of the verdict: without it the run is as good.
+  await timeline.save(path.join(plan.folder, 'timeline.json')).catch(() => undefined);
   await save(record);
   return record;
 }

@@ -8,7 +8,7 @@ import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram, tailOf } from './exec.js';
-import { lockHoldersOf, stackFilesOf, stateFileOf } from './file-backend.js';
+import { lockHoldersOf, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
@@ -22,6 +22,7 @@ import {
   type EngineInState,
   type StackLabels,
 } from './stack-state.js';
+import type { Mark } from './timeline.js';
 
 export interface StackRequest {
   name: string;
@@ -54,6 +55,8 @@ export interface Control {
   signal?: AbortSignal;
   /** What the operation does right now. */
   onLine: (line: string) => void;
+  /** Told what happened when, for the timeline. */
+  onMark?: (mark: Mark) => void;
 }
 
 /** What a run needs of Pulumi. */
@@ -132,6 +135,9 @@ export function pulumiStacks(
     let lockLeft = false;
     const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
       const logFile = path.join(logFolder, `${verb}.log`);
+      const endWatch = watchState(backendOf(env), name, (atMs) => {
+        control.onMark?.({ name: 'state written', atMs });
+      });
       const result = await runProgram({
         command: pulumi,
         args: [
@@ -145,6 +151,7 @@ export function pulumiStacks(
         graceMs,
         ...control,
       });
+      endWatch();
       lockLeft = result.killed;
       if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
       const diagnostics = diagnosticsOf(logFile);
@@ -159,6 +166,7 @@ export function pulumiStacks(
       async up(control) {
         const host = loading ?? (await startProgram(folder, logFolder));
         loading = undefined;
+        if (control.onMark !== undefined) host.onMark(control.onMark);
         try {
           await operation('up', ['--client', await host.address, '--exec-kind', 'auto.inline'], control);
           return parseOutputs(host.outputs(), name);

@@ -14,6 +14,7 @@ import { explain } from './report/terminal.js';
 import { removeStrays } from './strays.js';
 import { judge } from './suite-runner.js';
 import type { Suite } from './suites.js';
+import type { Mark } from './timeline.js';
 
 const destroyTimeoutMs = 2 * 60_000;
 
@@ -27,7 +28,7 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
  * in the record, the first error as the outcome and what went wrong while tidying up beside it.
  */
 export async function rehearseIn(turn: Preparation, context: CycleContext): Promise<SuiteRecord> {
-  const { plan, interruption, engine } = context;
+  const { plan, interruption, engine, timeline } = context;
   const { suite, live, durations } = turn;
   durations.turnWaitMs = (durations.turnWaitMs ?? 0) + performance.now() - turn.readyAtMs;
   let outcome: Outcome;
@@ -36,6 +37,7 @@ export async function rehearseIn(turn: Preparation, context: CycleContext): Prom
   } catch (error) {
     outcome = outcomeOfError(error, live, interruption.stop);
   }
+  const suiteEndedMs = Date.now();
   // What happens to the environment from here on is in the record, but the suite has ended without it.
   const fault = faultOf(live.events, Date.now());
   const watched = (await live.memory?.stop()) ?? { memory: unmeasured(notUp), clock: unmeasured(notUp) };
@@ -52,6 +54,9 @@ export async function rehearseIn(turn: Preparation, context: CycleContext): Prom
   if (fault !== undefined && evidence.crashes.measured) {
     outcome = outcomeOfFault(live.phase, evidence.crashes.value, evidence.logs) ?? outcome;
   }
+  const endedMs = Date.now();
+  timeline.span(suite.name, 'evidence', suiteEndedMs, endedMs);
+  await timeline.addContainers(suite.name, turn.folder);
   const destruction = await destroy(turn, outcome, context);
   // What couldn't be destroyed keeps its lease: the janitor finishes it, or the next run, or gc.
   if (destruction.kind === 'destroyed' || destruction.kind === 'nothing made') {
@@ -124,7 +129,10 @@ async function destroy(
   outcome: Outcome,
   context: CycleContext,
 ): Promise<Destruction> {
-  const { plan, leases, engine, interruption } = context;
+  const { plan, leases, engine, interruption, timeline } = context;
+  const onMark = (mark: Mark): void => {
+    timeline.mark(suite.name, mark);
+  };
   if (stack === undefined) return { kind: 'nothing made' };
   const { destroyCommand: command } = stack;
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
@@ -136,7 +144,7 @@ async function destroy(
         if (outputs === undefined) await removeStrays(stack, engine, scope);
         // While Pulumi starts; it removes the dead in the order of their dependencies, and faster than the living.
         const killed = vacate(name, scope, context).catch(() => undefined);
-        await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine });
+        await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine, onMark });
         await killed;
       };
       return unlessAbandoned(whole(), interruption.abandon);

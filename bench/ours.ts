@@ -71,7 +71,9 @@ export function ownWay(site: Site): Way<OwnPlace> {
         async down() {
           if (stack === undefined) return;
           if (outputs === undefined) await removeStrays(stack, site.engine, scope);
+          const killed = site.engine.kill(scope);
           await stack.destroy({ timeoutMs: downTimeoutMs, onLine });
+          await killed;
           const left = await site.engine.leftovers(scope);
           if (left.length > 0) throw new Error(`left over: ${left.map((one) => one.name).join(', ')}`);
         },

@@ -12,7 +12,11 @@ export type Readiness =
   { kind: 'exec'; command: readonly string[] } | { kind: 'http'; internalPort: number; path: string };
 
 const pollIntervalMs = 50;
-const requestTimeoutMs = 2_000;
+/**
+ * A request to a service that is just coming up may hang for good, though the next one is answered at once. So the first
+ * ones get little time, and each that it wasn't enough for gives the next one twice as much: a service may be slow.
+ */
+const requestTimeoutsMs = { first: 100, longest: 5_000 };
 const logLines = 30;
 const settleMs = 1_000;
 
@@ -153,17 +157,21 @@ async function answersByHttp(
   if (published === undefined) throw new Error(`its port ${internalPort} is not published`);
   const url = `http://127.0.0.1:${await reach(Number(published.HostPort))}${path}`;
   const endsAtMs = performance.now() + deadlineSeconds * 1000;
-  await waitUntil(
-    () => answerTo(url, Math.min(requestTimeoutMs, endsAtMs - performance.now()), signal),
-    (answer) => answer === 'ok',
-    {
-      what: `GET ${path} on port ${internalPort}`,
-      deadlineMs: deadlineSeconds * 1000,
-      intervalMs: pollIntervalMs,
-      signal,
-    },
-  );
+  let timeoutMs = requestTimeoutsMs.first;
+  const ask = async (): Promise<string> => {
+    const answer = await answerTo(url, Math.min(timeoutMs, endsAtMs - performance.now()), signal);
+    if (answer === noAnswer) timeoutMs = Math.min(2 * timeoutMs, requestTimeoutsMs.longest);
+    return answer;
+  };
+  await waitUntil(ask, (answer) => answer === 'ok', {
+    what: `GET ${path} on port ${internalPort}`,
+    deadlineMs: deadlineSeconds * 1000,
+    intervalMs: pollIntervalMs,
+    signal,
+  });
 }
+
+const noAnswer = 'no answer in time';
 
 /**
  * 'ok', or why not. A request that hangs must not outlast the deadline. Timers of our own: Node 20 lets signals of
@@ -172,7 +180,7 @@ async function answersByHttp(
 async function answerTo(url: string, timeoutMs: number, signal: AbortSignal): Promise<string> {
   const request = new AbortController();
   const end = (): void => {
-    request.abort(signal.aborted ? signal.reason : new Error('no answer in time'));
+    request.abort(signal.aborted ? signal.reason : new Error(noAnswer));
   };
   const timer = setTimeout(end, Math.max(0, timeoutMs));
   signal.addEventListener('abort', end);

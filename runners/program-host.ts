@@ -3,14 +3,39 @@ import grpc from '@grpc/grpc-js';
 import * as pulumi from '@pulumi/pulumi';
 import * as automation from '@pulumi/pulumi/automation/server.js';
 import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
+import languagePb from '@pulumi/pulumi/proto/language_pb.js';
 import type { HostMessage } from './program.js';
 
 type Program = () => Promise<Record<string, unknown>>;
 
+type Run = grpc.handleUnaryCall<languagePb.RunRequest, languagePb.RunResponse>;
+
 /** What the Automation API serves an inline program with. The package's types leave it out. */
 const { LanguageServer } = automation as unknown as {
-  LanguageServer: new (program: Program) => grpc.UntypedServiceImplementation;
+  LanguageServer: new (program: Program) => { run: Run };
 };
+
+/** The SDK waits for outputs that never come when an `apply` has failed: then the run is over, its error told. */
+class EndingServer extends LanguageServer {
+  override run: Run = (call, callback) => {
+    let answered = false;
+    const answer: typeof callback = (...result) => {
+      if (answered) return;
+      answered = true;
+      callback(...result);
+    };
+    const onError = (): void => {
+      // Messages go to the engine one after the other: after this one, that of the error is there.
+      void pulumi.log.debug('the program has failed').finally(() => {
+        const response = new languagePb.RunResponse();
+        response.setBail(true);
+        answer(null, response);
+      });
+    };
+    process.on('unhandledRejection', onError).on('uncaughtException', onError);
+    super.run(call, answer);
+  };
+}
 
 const tell = (message: HostMessage): void => void process.send?.(message);
 
@@ -28,7 +53,7 @@ export function serve(program: Program): void {
   }).observe({ entryTypes: ['mark'] });
   tellOf('program: process started', 0);
   tellOf('program: loaded', performance.now());
-  const runtime = new LanguageServer(async () => {
+  const runtime = new EndingServer(async () => {
     tellOf('program: asked for by the CLI', performance.now());
     const outputs = await program();
     pulumi.output(outputs).apply((values) => {
@@ -37,7 +62,10 @@ export function serve(program: Program): void {
     return outputs;
   });
   const server = new grpc.Server();
-  server.addService(languageRpc.LanguageRuntimeService, runtime);
+  server.addService(
+    languageRpc.LanguageRuntimeService,
+    runtime as unknown as grpc.UntypedServiceImplementation,
+  );
   server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error !== null) throw error;
     tell({ address: `127.0.0.1:${String(port)}` });

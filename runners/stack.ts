@@ -193,6 +193,17 @@ export function pulumiStacks(
     await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
   };
 
+  const exported = async (name: string): Promise<string> => {
+    try {
+      return await quick(['stack', 'export', '--stack', name], checkout);
+    } catch (cause) {
+      const file = stateFileOf(backendOf(env), name);
+      if (file === undefined) throw cause;
+      const copy = existsSync(`${file}.bak`) ? `; the state before it is in ${file}.bak` : '';
+      throw new StackError(`${file} can't be read: ${messageOf(cause)}${copy}`, { cause });
+    }
+  };
+
   const breakDeadLock = async (name: string, cwd: string, lockIsDead: boolean): Promise<void> => {
     const { alive, dead, unknown } = await lockHoldersOf(backendOf(env), name);
     if (alive.length > 0) {
@@ -241,17 +252,10 @@ export function pulumiStacks(
       }
     },
     async labelsOf(name) {
-      try {
-        return labelsInState(await quick(['stack', 'export', '--stack', name], checkout));
-      } catch (cause) {
-        const file = stateFileOf(backendOf(env), name);
-        if (file === undefined) throw cause;
-        const copy = existsSync(`${file}.bak`) ? `; the state before it is in ${file}.bak` : '';
-        throw new StackError(`${file} can't be read: ${messageOf(cause)}${copy}`, { cause });
-      }
+      return labelsInState(await exported(name));
     },
     async engineOf(name) {
-      return engineInState(await quick(['stack', 'export', '--stack', name], checkout));
+      return engineInState(await exported(name));
     },
     async extensionOf(name) {
       return extensionInTags(await quick(['stack', 'tag', 'ls', '--json', '--stack', name], checkout));

@@ -1,48 +1,43 @@
 import * as pulumi from '@pulumi/pulumi';
-import ssh2 from 'ssh2';
 
-/** Made on a stack's first `up`; the private ones are secret. Each in OpenSSH's own form, ed25519. */
-interface Values {
-  /** Opens the host. */
-  userPrivateKey: string;
-  userPublicKey: string;
-  /** What the host proves by that it is ours: known before it exists, so that nobody has to trust its first answer. */
-  hostPrivateKey: string;
-  hostPublicKey: string;
-}
-
-/** An ed25519 key pair in the form of OpenSSH. */
-export function newKeyPair(): { private: string; public: string } {
-  // About one in 250 that ssh2 makes is malformed: neither OpenSSH nor ssh2 itself can read it.
+/**
+ * The code of the resource's provider: as text, for the same reasons as that of the stack's values. Pulumi finds ssh2
+ * among the project's packages.
+ */
+export const hostKeysProvider = `
+const { utils } = require('ssh2');
+// About one in 250 that ssh2 makes is malformed: neither OpenSSH nor ssh2 itself can read it.
+const newKeyPair = () => {
   for (;;) {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519');
-    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) {
-      return { private: pair.private, public: pair.public.trim() };
-    }
+    const pair = utils.generateKeyPairSync('ed25519');
+    if (!(utils.parseKey(pair.private) instanceof Error)) return pair;
   }
-}
-
-const provider: pulumi.dynamic.ResourceProvider<object, Values> = {
-  create() {
-    // The engine runs a serialised copy of this function, in a process of its own.
-    const user = newKeyPair();
-    const host = newKeyPair();
-    return Promise.resolve({
+};
+exports.newKeyPair = newKeyPair;
+exports.handler = () => ({
+  create: async () => {
+    const [user, host] = [newKeyPair(), newKeyPair()];
+    return {
       id: crypto.randomUUID(),
       outs: {
         userPrivateKey: user.private,
-        userPublicKey: user.public,
+        userPublicKey: user.public.trim(),
         hostPrivateKey: host.private,
-        hostPublicKey: host.public,
+        hostPublicKey: host.public.trim(),
       },
-    });
+    };
   },
   // Another key would be another host.
-  diff: () => Promise.resolve({ changes: false }),
-};
+  diff: async () => ({ changes: false }),
+});
+`;
 
-/** The two key pairs of a host that a stack makes for itself. */
-export class HostKeys extends pulumi.dynamic.Resource {
+/**
+ * The two key pairs of a host that a stack makes for itself, in OpenSSH's own form, ed25519: made on its first `up`, the
+ * private ones secret. The user's opens the host; by its own the host proves that it is ours, before anybody has to trust
+ * its first answer.
+ */
+export class HostKeys extends pulumi.CustomResource {
   declare readonly userPrivateKey: pulumi.Output<string>;
   declare readonly userPublicKey: pulumi.Output<string>;
   declare readonly hostPrivateKey: pulumi.Output<string>;
@@ -53,6 +48,11 @@ export class HostKeys extends pulumi.dynamic.Resource {
     const unknown = Object.fromEntries(
       [...secrets, 'userPublicKey', 'hostPublicKey'].map((key) => [key, undefined]),
     );
-    super(provider, name, unknown, { ...options, additionalSecretOutputs: secrets });
+    super(
+      'pulumi-nodejs:dynamic:Resource',
+      name,
+      { ...unknown, __provider: hostKeysProvider },
+      { ...options, additionalSecretOutputs: secrets },
+    );
   }
 }

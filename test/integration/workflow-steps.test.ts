@@ -10,6 +10,7 @@ import { checkout } from '../../engine/state.js';
 import { dockerEngine } from '../../runners/docker.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { isStackOf, newRunId, slugOf, stackName } from '../../runners/names.js';
+import { compileProgram } from '../../runners/program.js';
 import { pulumiStacks, type StackEngine, type StandingStacks } from '../../runners/stack.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 import { silentProgress } from '../helpers/progress.js';
@@ -162,7 +163,8 @@ describe('the destroy', () => {
       PULUMI_BACKEND_URL: fillIn(workflow.env['PULUMI_BACKEND_URL'] ?? '', push('main', repository)),
       PULUMI_CONFIG_PASSPHRASE: '',
     };
-    stacks = pulumiStacks(engine.pulumi, env, cwd);
+    // A checkout without packages: the program comes from this one.
+    stacks = pulumiStacks(engine.pulumi, env, cwd, () => compileProgram(checkout));
   }, timeoutMs);
 
   /** A stack as a run leaves it that was killed before it had made a container. */
@@ -207,7 +209,7 @@ test(
       PULUMI_BACKEND_URL: fillIn(gc.env['PULUMI_BACKEND_URL'] ?? '', delivery),
       PULUMI_CONFIG_PASSPHRASE: '',
     };
-    const stacks = pulumiStacks(engine.pulumi, env, cwd);
+    const stacks = pulumiStacks(engine.pulumi, env, cwd, () => compileProgram(checkout));
     const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
     const [over, lives] = ['over', 'lives'].map((name) => `${owner}-${name}`) as [string, string];
     const labels = { run: newRunId(Date.now()), suite };

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { newKeyPair } from '../../../components/hosts/host-keys.js';
+import { newKeyPair } from '../../helpers/key-pairs.js';
 
 test('every key pair can be read', () => {
   // Of so many that ssh2 makes, some can't be: all but one time in a thousand.

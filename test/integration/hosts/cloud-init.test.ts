@@ -2,7 +2,7 @@ import { access, lstat, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { carryImages } from '../../../components/hosts/carry-images.js';
-import { newKeyPair } from '../../../components/hosts/host-keys.js';
+import { newKeyPair } from '../../helpers/key-pairs.js';
 import { cloudInit, expiryFile, loginUser, readyFile } from '../../../components/hosts/cloud-init.js';
 import { connectDocker, resolveDockerHost } from '../../../engine/docker.js';
 import { imageReference } from '../../../images/manifest.js';

@@ -152,7 +152,9 @@ async function destroyOne(
 
 /** Of one that only its state or only its labels in the engine tell of. */
 async function placeOfOrphan({ stack }: Orphan, stacks: StandingStacks, engine: Place): Promise<Place> {
-  return (await stacks.names()).includes(stack) ? placeOfStack(stacks, stack, engine) : engine;
+  // A backend that can't be asked tells of no other place than the one where the labels were found.
+  const known = await stacks.names().catch((): string[] => []);
+  return known.includes(stack) ? placeOfStack(stacks, stack, engine) : engine;
 }
 
 /** The stacks of the backend that the lease names, by default of this checkout's. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker } from '../../engine/docker.js';
@@ -26,6 +26,11 @@ beforeAll(async () => {
   stack = path.basename(state).toLowerCase();
   env = { PULUMI_BACKEND_URL: pathToFileURL(state).href };
   host = await startSshHost();
+  folder = folderOf(host);
+}, timeoutMs);
+
+// Each time anew: Pulumi removes the settings with the stack.
+beforeEach(async () => {
   const suites = [
     {
       name: 'asks',
@@ -39,8 +44,7 @@ beforeAll(async () => {
     'rehearsal:suites': suites,
   };
   await writeFile(path.join(checkout, `Pulumi.${stack}.yaml`), stringify({ config }));
-  folder = folderOf(host);
-}, timeoutMs);
+});
 
 afterAll(async () => {
   // Also after a failure in the middle. Exits with an error when the stack is gone, as it should be.

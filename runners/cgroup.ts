@@ -11,8 +11,12 @@ interface Counters {
 /** Text of a file of the kernel's; undefined where there is none, or none any more. */
 export type ReadKernelFile = (file: string) => string | undefined;
 
-/** A container's counters, for as long as it lives. */
-export type Cgroup = () => Counters | undefined;
+/** What the kernel tells of a container for as long as it lives, then undefined. */
+export interface Cgroup {
+  counters(): Counters | undefined;
+  /** MiB as the engine's stats have it: without the page cache that is given back under pressure. */
+  usedMb(): number | undefined;
+}
 export type CgroupOf = (container: { containerId: string; pid: number }) => Cgroup | undefined;
 
 const bytesPerMb = 1024 * 1024;
@@ -39,11 +43,17 @@ export function cgroupOf(
   if (place === undefined) return undefined;
   const { version, folder } = place;
   const file = (name: string): string => read(path.join(folder, name)) ?? '';
-  const cgroup = (): Counters | undefined =>
+  const cgroup: Cgroup =
     version === 1
-      ? countersFrom(file('memory.oom_control'), file('memory.max_usage_in_bytes'))
-      : countersFrom(file('memory.events'), file('memory.peak'));
-  return cgroup() === undefined ? undefined : cgroup;
+      ? {
+          counters: () => countersFrom(file('memory.oom_control'), file('memory.max_usage_in_bytes')),
+          usedMb: () => usedFrom(file('memory.usage_in_bytes'), file('memory.stat'), 'total_inactive_file'),
+        }
+      : {
+          counters: () => countersFrom(file('memory.events'), file('memory.peak')),
+          usedMb: () => usedFrom(file('memory.current'), file('memory.stat'), 'inactive_file'),
+        };
+  return cgroup.counters() === undefined ? undefined : cgroup;
 }
 
 /** @param lines of `/proc/<pid>/cgroup`: `4:memory:/docker/<id>` in version 1, `0::/docker/<id>` in version 2. */
@@ -72,6 +82,14 @@ function countersFrom(counts: string, peak: string): Counters | undefined {
   const kernelPeakMb = Number(peak.trim()) / bytesPerMb;
   // Version 2 has no peak before kernel 5.19.
   return { ...(kernelPeakMb > 0 ? { kernelPeakMb } : {}), oomKills };
+}
+
+function usedFrom(usage: string, pages: string, inactive: string): number | undefined {
+  const bytes = Number(usage.trim());
+  const inactiveBytes = valueOf(pages, inactive);
+  return bytes > 0 && Number.isFinite(inactiveBytes)
+    ? Math.max(0, bytes - inactiveBytes) / bytesPerMb
+    : undefined;
 }
 
 /** From lines like `oom_kill 3`. */

@@ -11,6 +11,8 @@ import type { Outputs } from '../../components/outputs.js';
 import { profiles, serviceNames, type ServiceName } from '../../components/services.js';
 import { connectDocker } from '../../engine/docker.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
+import { cgroupOf } from '../../runners/cgroup.js';
+import { parseStats } from '../../runners/memory.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
 import { silentProgress } from '../helpers/progress.js';
 
@@ -111,6 +113,14 @@ describe.each(serviceNames)('the container of %s', (name) => {
       Retries: healthCheck.retries,
       StartPeriod: healthCheck.startPeriodSeconds * second,
     });
+  });
+
+  test('uses by what the kernel says as much as by what the engine says', async () => {
+    const { Id: containerId, State } = inspected[name];
+    const stats = await docker.getContainer(containerId).stats({ stream: false, 'one-shot': true });
+    const usedMb = cgroupOf({ containerId, pid: State.Pid })?.usedMb() ?? Number.NaN;
+    // What lives allocates between two looks.
+    expect(Math.abs(usedMb - (parseStats(stats)?.usedMb ?? Number.NaN))).toBeLessThan(8);
   });
 
   test('its health command succeeds', async () => {

@@ -21,7 +21,7 @@ const reader =
   (files: Readonly<Record<string, string>>): ReadKernelFile =>
   (file) =>
     files[file];
-const countersOf = ({ files, ...container }: Recording) => cgroupOf(container, reader(files))?.();
+const countersOf = ({ files, ...container }: Recording) => cgroupOf(container, reader(files))?.counters();
 
 /** The recording with its files' paths and texts changed. */
 const changed = (recording: Recording, change: (file: [string, string]) => [string, string]): Recording => ({
@@ -69,10 +69,10 @@ describe("a container's counters", () => {
   test('are gone when the container is', () => {
     const { files, ...container } = recorded('v1-own-limit');
     let there = true;
-    const counters = cgroupOf(container, (file) => (there ? files[file] : undefined));
-    expect(counters?.()).toBeDefined();
+    const cgroup = cgroupOf(container, (file) => (there ? files[file] : undefined));
+    expect(cgroup?.counters()).toBeDefined();
     there = false;
-    expect(counters?.()).toBeUndefined();
+    expect(cgroup?.counters()).toBeUndefined();
   });
 
   test('never show a kill without the peak that led to it, however late the second file is read', () => {
@@ -84,12 +84,12 @@ describe("a container's counters", () => {
     }
     let asked = 0;
     // The kill falls between the two files of a look.
-    const counters = cgroupOf(container, (file) => {
+    const cgroup = cgroupOf(container, (file) => {
       if (!file.includes('memory.')) return files[file];
       asked += 1;
       return (asked <= 3 ? before : files)[file];
     });
-    const look = counters?.();
+    const look = cgroup?.counters();
     expect(asked).toBe(4);
     expect(look).toEqual({ kernelPeakMb: 32, oomKills: 0 });
   });
@@ -109,6 +109,31 @@ describe("a container's counters", () => {
     ],
   ])('are none of %s', (_, change) => {
     expect(countersOf(change(recorded('v1-own-limit')))).toBeUndefined();
+  });
+});
+
+describe("a container's use of memory", () => {
+  /** The recording with these files beside those that it has. */
+  const withUse = (recording: Recording, use: Readonly<Record<string, string>>): Recording => {
+    const place = Object.keys(recording.files).find((file) => file.includes('/memory.')) ?? '';
+    const beside = Object.entries(use).map(([name, text]) => [path.join(path.dirname(place), name), text]);
+    return { ...recording, files: { ...recording.files, ...(Object.fromEntries(beside) as object) } };
+  };
+  const usedOf = ({ files, ...container }: Recording) => cgroupOf(container, reader(files))?.usedMb();
+
+  test.each([
+    ['v1-own-limit', 'memory.usage_in_bytes', 'cache 9\ninactive_file 1\ntotal_inactive_file 31457280\n'],
+    ['v2-own-limit', 'memory.current', 'anon 9\ninactive_file 31457280\nactive_file 9\n'],
+  ])('leaves inactive page cache out: %s', (name, usage, pages) => {
+    const recording = withUse(recorded(name), { [usage]: '104857600\n', 'memory.stat': pages });
+    expect(usedOf(recording)).toBe(70);
+  });
+
+  test.each([
+    ['the usage', { 'memory.stat': 'total_inactive_file 0\n' }],
+    ['the page cache', { 'memory.usage_in_bytes': '104857600\n' }],
+  ])('is unknown where the kernel keeps %s to itself', (_, use) => {
+    expect(usedOf(withUse(recorded('v1-own-limit'), use))).toBeUndefined();
   });
 });
 

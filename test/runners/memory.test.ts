@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
-import { cgroupOf } from '../../runners/cgroup.js';
+import { cgroupOf, type CgroupOf } from '../../runners/cgroup.js';
 import type { EventWatch } from '../../runners/event-watch.js';
 import { parseStats, sampleMemory, type Clocks } from '../../runners/memory.js';
 import type { Watched } from '../../runners/memory-summary.js';
@@ -73,11 +73,19 @@ interface Source {
   events?: Pick<EventWatch, 'onEvent'>;
   /** Answers a single look, for which nothing is streamed. */
   look?: () => string;
+  findCgroup?: CgroupOf;
 }
 
 /** Samples two services until each of those that go on has sent some lines, then does something to the file. */
 async function sampled(
-  { redis = well, auth = well, clocks, events = fakeWatch(), look = statsLine }: Source,
+  {
+    redis = well,
+    auth = well,
+    clocks,
+    events = fakeWatch(),
+    look = statsLine,
+    findCgroup = cgroupOf,
+  }: Source,
   harm: (file: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Watched> {
   const behaviours = { redis, auth };
@@ -111,7 +119,7 @@ async function sampled(
     containerId: `${service}-id`,
     limitMb: 96,
   }));
-  const watch = await sampleMemory(docker, containers, file, events, cgroupOf, clocks);
+  const watch = await sampleMemory(docker, containers, file, events, findCgroup, clocks);
   await waitUntil(
     () => Promise.resolve([...going].every((service) => sent[service as 'redis' | 'auth'] > 5)),
     (enough) => enough,
@@ -170,6 +178,31 @@ describe('sampling', () => {
       expect.stringMatching(/^no memory sample of redis for \d+\.\d s$/),
       expect.stringMatching(/^no memory sample of auth for \d+\.\d s$/),
     ]);
+  });
+
+  test('looks first and last where the kernel tells, not at what the engine would tell later', async () => {
+    let usedMb = 20;
+    const asked: string[] = [];
+    const watched = await sampled(
+      {
+        redis: () => 'no more',
+        auth: () => 'no more',
+        look: () => {
+          asked.push('engine');
+          return statsLine();
+        },
+        findCgroup: () => ({ counters: () => ({ oomKills: 0 }), usedMb: () => usedMb }),
+      },
+      () => {
+        usedMb = 30;
+        return Promise.resolve();
+      },
+    );
+    expect(gapsOf(watched)).toEqual([]);
+    expect(watched.memory).toMatchObject({
+      value: { sampleCount: 4, peakMb: 60, services: { redis: { baselineMb: 20, peakMb: 30 } } },
+    });
+    expect(asked).toEqual([]);
   });
 
   test('names a service of which nothing was ever told', async () => {

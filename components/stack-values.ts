@@ -1,15 +1,11 @@
-import * as pulumi from '@pulumi/pulumi';
+import type * as pulumi from '@pulumi/pulumi';
+import { CodeResource } from './code-resource.js';
 
 interface Inputs {
   ttlMinutes: number;
 }
 
-/**
- * The code of the resource's provider, which runs in a process of Pulumi's own; it has Node's globals only.
- * `pulumi.dynamic.Resource` would take the same code as a function and make this text of it: with TypeScript's
- * compiler, at a third of a second for each `up`, and to another text whenever another loader or compiler was there
- * before, which Pulumi takes for another provider, and then replaces all that depends on these values.
- */
+/** The code of the resource's provider. */
 export const stackValuesProvider = `
 const password = () => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64url');
 exports.handler = () => ({
@@ -32,7 +28,7 @@ exports.handler = () => ({
  * Passwords and the expiry of a stack, made on its first `up` and kept until it is destroyed. `@pulumi/random` would
  * do for the passwords, but every further provider is a further download.
  */
-export class StackValues extends pulumi.CustomResource {
+export class StackValues extends CodeResource {
   declare readonly postgresPassword: pulumi.Output<string>;
   declare readonly redisPassword: pulumi.Output<string>;
   declare readonly clickhousePassword: pulumi.Output<string>;
@@ -41,13 +37,7 @@ export class StackValues extends pulumi.CustomResource {
   declare readonly expiresAt: pulumi.Output<string>;
 
   constructor(name: string, args: Inputs, options: pulumi.CustomResourceOptions) {
-    const secrets = ['postgresPassword', 'redisPassword', 'clickhousePassword', 'tokenSecret'];
-    const unknown = Object.fromEntries([...secrets, 'expiresAt'].map((key) => [key, undefined]));
-    super(
-      'pulumi-nodejs:dynamic:Resource',
-      name,
-      { ...unknown, ...args, __provider: stackValuesProvider },
-      { ...options, additionalSecretOutputs: secrets },
-    );
+    const secret = ['postgresPassword', 'redisPassword', 'clickhousePassword', 'tokenSecret'];
+    super(stackValuesProvider, name, args, { secret, plain: ['expiresAt'] }, options);
   }
 }

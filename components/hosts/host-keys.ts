@@ -1,9 +1,7 @@
-import * as pulumi from '@pulumi/pulumi';
+import type * as pulumi from '@pulumi/pulumi';
+import { CodeResource } from '../code-resource.js';
 
-/**
- * The code of the resource's provider: as text, for the same reasons as that of the stack's values. Pulumi finds ssh2
- * among the project's packages.
- */
+/** The code of the resource's provider. */
 export const hostKeysProvider = `
 const { utils } = require('ssh2');
 // About one in 250 that ssh2 makes is malformed: neither OpenSSH nor ssh2 itself can read it.
@@ -37,22 +35,14 @@ exports.handler = () => ({
  * private ones secret. The user's opens the host; by its own the host proves that it is ours, before anybody has to trust
  * its first answer.
  */
-export class HostKeys extends pulumi.CustomResource {
+export class HostKeys extends CodeResource {
   declare readonly userPrivateKey: pulumi.Output<string>;
   declare readonly userPublicKey: pulumi.Output<string>;
   declare readonly hostPrivateKey: pulumi.Output<string>;
   declare readonly hostPublicKey: pulumi.Output<string>;
 
   constructor(name: string, options: pulumi.CustomResourceOptions) {
-    const secrets = ['userPrivateKey', 'hostPrivateKey'];
-    const unknown = Object.fromEntries(
-      [...secrets, 'userPublicKey', 'hostPublicKey'].map((key) => [key, undefined]),
-    );
-    super(
-      'pulumi-nodejs:dynamic:Resource',
-      name,
-      { ...unknown, __provider: hostKeysProvider },
-      { ...options, additionalSecretOutputs: secrets },
-    );
+    const secret = ['userPrivateKey', 'hostPrivateKey'];
+    super(hostKeysProvider, name, {}, { secret, plain: ['userPublicKey', 'hostPublicKey'] }, options);
   }
 }

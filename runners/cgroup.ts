@@ -14,12 +14,27 @@ export type ReadKernelFile = (file: string) => string | undefined;
 /** What the kernel tells of a container for as long as it lives, then undefined. */
 export interface Cgroup {
   counters(): Counters | undefined;
-  /** MiB as the engine's stats have it: without the page cache that is given back under pressure. */
+  /** MiB, as `usedMbOf` has it. */
   usedMb(): number | undefined;
 }
 export type CgroupOf = (container: { containerId: string; pid: number }) => Cgroup | undefined;
 
 const bytesPerMb = 1024 * 1024;
+
+/** Files of a group, and the key of inactive page cache in its `memory.stat`, by the version. */
+const kernelNames = {
+  1: {
+    kills: 'memory.oom_control',
+    peak: 'memory.max_usage_in_bytes',
+    usage: 'memory.usage_in_bytes',
+    inactive: 'total_inactive_file',
+  },
+  2: { kills: 'memory.events', peak: 'memory.peak', usage: 'memory.current', inactive: 'inactive_file' },
+} as const;
+
+/** MiB. Inactive page cache is given back under pressure: it is no need. */
+export const usedMbOf = (usageBytes: number, inactiveBytes: number): number =>
+  Math.max(0, usageBytes - inactiveBytes) / bytesPerMb;
 
 /** These files are made when they are read and wait for no disk. */
 export const readKernelFile: ReadKernelFile = (file) => {
@@ -43,16 +58,11 @@ export function cgroupOf(
   if (place === undefined) return undefined;
   const { version, folder } = place;
   const file = (name: string): string => read(path.join(folder, name)) ?? '';
-  const cgroup: Cgroup =
-    version === 1
-      ? {
-          counters: () => countersFrom(file('memory.oom_control'), file('memory.max_usage_in_bytes')),
-          usedMb: () => usedFrom(file('memory.usage_in_bytes'), file('memory.stat'), 'total_inactive_file'),
-        }
-      : {
-          counters: () => countersFrom(file('memory.events'), file('memory.peak')),
-          usedMb: () => usedFrom(file('memory.current'), file('memory.stat'), 'inactive_file'),
-        };
+  const { kills, peak, usage, inactive } = kernelNames[version];
+  const cgroup: Cgroup = {
+    counters: () => countersFrom(file(kills), file(peak)),
+    usedMb: () => usedFrom(file(usage), file('memory.stat'), inactive),
+  };
   return cgroup.counters() === undefined ? undefined : cgroup;
 }
 
@@ -87,9 +97,7 @@ function countersFrom(counts: string, peak: string): Counters | undefined {
 function usedFrom(usage: string, pages: string, inactive: string): number | undefined {
   const bytes = Number(usage.trim());
   const inactiveBytes = valueOf(pages, inactive);
-  return bytes > 0 && Number.isFinite(inactiveBytes)
-    ? Math.max(0, bytes - inactiveBytes) / bytesPerMb
-    : undefined;
+  return bytes > 0 && Number.isFinite(inactiveBytes) ? usedMbOf(bytes, inactiveBytes) : undefined;
 }
 
 /** From lines like `oom_kill 3`. */

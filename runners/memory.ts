@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { ServiceName } from '../components/services.js';
-import { readHostMemory, type Cgroup, type CgroupOf } from './cgroup.js';
+import { readHostMemory, usedMbOf, type Cgroup, type CgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
@@ -58,11 +58,11 @@ export function parseStats(stats: unknown): Reading | undefined {
   const parsed = statsSchema.safeParse(stats);
   if (!parsed.success) return undefined;
   const { usage, max_usage: kernelPeak, stats: pages } = parsed.data.memory_stats;
-  // Inactive page cache is given back under pressure: it is no need. cgroup v1 and v2 name it differently.
+  // cgroup v1 and v2 name it differently.
   const inactiveFile = pages.total_inactive_file ?? pages.inactive_file ?? 0;
   return {
     readAtMs: Date.parse(parsed.data.read),
-    usedMb: Math.max(0, usage - inactiveFile) / bytesPerMb,
+    usedMb: usedMbOf(usage, inactiveFile),
     // The engine has it of cgroup v1 only.
     ...(kernelPeak === undefined ? {} : { kernelPeakMb: kernelPeak / bytesPerMb }),
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { commandRunner, judge, type SuiteRun } from '../../runners/suite-runner.js';
+import { isAlive } from '../helpers/alive.js';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 const runner = commandRunner(checkout, '/usr/bin/some-browser');
@@ -255,9 +256,3 @@ test('a suite that was ended by a signal has failed', () => {
 
 const childrenIn = async (folder: string): Promise<number[]> =>
   JSON.parse(await readFile(path.join(folder, 'results', 'children.json'), 'utf8')) as number[];
-
-/** A zombie is dead: only its parent hasn't noticed yet. */
-async function isAlive(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => undefined);
-  return status !== undefined && !/\) Z /.test(status);
-}

@@ -15,6 +15,10 @@ export const { userPrivateKey, userPublicKey, hostPrivateKey, hostPublicKey } = 
 
 let folder: string;
 let pulumi: (...args: string[]) => Promise<string>;
+let first: Record<string, string>;
+
+const outputs = async (): Promise<Record<string, string>> =>
+  JSON.parse(await pulumi('stack', 'output', '--json', '--show-secrets')) as Record<string, string>;
 
 beforeAll(async () => {
   const engine = await setUp({ progress: silentProgress, images: false });
@@ -29,6 +33,8 @@ beforeAll(async () => {
     return stdout;
   };
   await pulumi('stack', 'init', path.basename(folder));
+  await pulumi('up', '--yes', '--skip-preview');
+  first = await outputs();
 });
 
 afterAll(async () => {
@@ -37,13 +43,7 @@ afterAll(async () => {
 });
 
 describe('the keys of a host, made by the real engine', () => {
-  let first: Record<string, string>;
-  const outputs = async (): Promise<Record<string, string>> =>
-    JSON.parse(await pulumi('stack', 'output', '--json', '--show-secrets')) as Record<string, string>;
-
-  test('are two pairs in OpenSSH’s form', async () => {
-    await pulumi('up', '--yes', '--skip-preview');
-    first = await outputs();
+  test('are two pairs in OpenSSH’s form', () => {
     for (const name of ['user', 'host']) {
       const key = ssh2.utils.parseKey(first[`${name}PrivateKey`] ?? '');
       if (key instanceof Error) throw key;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { execa } from 'execa';
-import { cacheFolder, ensureCached, underLock } from '../engine/cache.js';
+import { cacheFolder, ensureCached } from '../engine/cache.js';
+import { underLock } from '../engine/lock.js';
 import { goBuild } from '../engine/go-build.js';
 import { findOnPath } from '../engine/machine.js';
 import type { Progress } from '../engine/progress.js';
@@ -32,7 +33,7 @@ export async function findCompose(progress: Progress): Promise<ComposeCli> {
     step.update(`another set-up works in ${cache}`);
   };
   try {
-    const isNew = await underLock(cache, onWait, () =>
+    const isNew = await underLock({ folder: cache, name: 'set-up', onWait }, () =>
       ensureCached({
         folder,
         isGood: async (part) => (await versionOf(commandIn(part), [])) === composeVersion,

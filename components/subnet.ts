@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import type Docker from 'dockerode';
-import { lock } from 'proper-lockfile';
 import { cacheFolder } from '../engine/cache.js';
+import { tryLock, type Release } from '../engine/lock.js';
 
 /** Private, seldom used, and for the most part outside Docker's own pools, which hold some 30 networks. */
 const ranges = ['10.213.0.0/16', '172.16.0.0/16', '192.168.224.0/19'];
@@ -13,8 +13,6 @@ const prefix = 27;
 const size = 2 ** (32 - prefix);
 /** A shorter one is a default route in disguise, as VPNs make them in halves. */
 const shortestRoutePrefix = 8;
-/** After its last sign of life. */
-const claimExpiresMs = 20_000;
 
 /** Addresses as numbers. */
 interface Block {
@@ -27,7 +25,7 @@ export interface Taken extends Block {
   by: string;
 }
 /** Keeps others from a subnet until it is released; undefined when somebody else has it. */
-export type Claim = (subnet: string) => Promise<{ release: () => Promise<void> } | undefined>;
+export type Claim = (subnet: string) => Promise<Release | undefined>;
 
 /**
  * A subnet for the network of a stack that is coming up: neither a network of the Docker Engine nor a route of
@@ -41,7 +39,7 @@ export async function reserveSubnet(docker: Docker, stack: string, isLocal = tru
   return chooseSubnet(
     stack,
     async () => [...(await networksOf(docker)), ...(isLocal ? await routes() : [])],
-    (subnet) => claimIn(folder, subnet),
+    (subnet) => tryLock(folder, subnet.replace('/', '-')),
   );
 }
 
@@ -56,15 +54,15 @@ export async function chooseSubnet(
   for (const subnet of candidates(stack)) {
     const isTaken = (): boolean => taken.some((other) => overlap(blockOf(subnet), other));
     if (isTaken()) continue;
-    const own = await claim(subnet);
-    if (own === undefined) {
+    const release = await claim(subnet);
+    if (release === undefined) {
       claimed += 1;
       continue;
     }
     // Who had the claim before may have made his network and ended since the first look.
     taken = await takenNow();
     if (!isTaken()) return subnet;
-    await own.release();
+    await release();
   }
   const users = taken
     .filter((block) => ranges.some((range) => overlap(blockOf(range), block)))
@@ -118,32 +116,6 @@ export function routesIn(table: string): Taken[] {
 }
 
 const numberOf = (hex: string): number => Buffer.from(hex, 'hex').readUInt32LE();
-
-/**
- * A claim is a folder `<subnet>.<number>.lock`, which the library keeps fresh and removes at the process's end. The
- * one of a killed process grows old and is never taken over, since two could do that at once and one remove the
- * other's: a claim after it has the next number, which only one gets.
- */
-async function claimIn(folder: string, subnet: string): ReturnType<Claim> {
-  const name = subnet.replace('/', '-');
-  const numbers = (await readdir(folder))
-    .filter((entry) => entry.startsWith(`${name}.`))
-    .map((entry) => Number(entry.slice(name.length + 1).replace('.lock', '')))
-    .sort((one, other) => one - other);
-  const fileOf = (number: number): string => path.join(folder, `${name}.${String(number)}`);
-  const last = numbers.pop() ?? 0;
-  const made = await stat(`${fileOf(last)}.lock`).catch(() => undefined);
-  if (made !== undefined && made.mtimeMs > Date.now() - claimExpiresMs) return undefined;
-  const onCompromised = (): void => undefined; // The engine has the last word about a subnet anyway.
-  const options = { realpath: false, stale: Infinity, update: claimExpiresMs / 4, onCompromised };
-  const release = await lock(fileOf(last + 1), options).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ELOCKED') return undefined;
-    throw error;
-  });
-  if (release === undefined) return undefined;
-  for (const number of numbers) await rm(`${fileOf(number)}.lock`, { recursive: true, force: true });
-  return { release };
-}
 
 /** @param subnet in the notation of CIDR, IPv4. */
 export function blockOf(subnet: string): Block {

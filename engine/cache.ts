@@ -2,40 +2,11 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { lock } from 'proper-lockfile';
 
 /** Where this user's builds and downloads are kept, outside every checkout. `REHEARSAL_CACHE` moves it. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.REHEARSAL_CACHE) return path.resolve(env.REHEARSAL_CACHE);
   return path.join(env.XDG_CACHE_HOME ? env.XDG_CACHE_HOME : path.join(homedir(), '.cache'), 'rehearsal');
-}
-
-/**
- * Runs `work` while no other process does the same for this folder. The lock of a killed holder expires
- * after 20 s.
- * @param name of the lock, in the folder.
- */
-export async function underLock<T>(
-  folder: string,
-  onWait: () => void,
-  work: () => Promise<T>,
-  name = 'set-up.lock',
-): Promise<T> {
-  await mkdir(folder, { recursive: true });
-  const options = { lockfilePath: path.join(folder, name), stale: 20_000, update: 5_000 };
-  const release = await lock(folder, options).catch(async (error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ELOCKED')) throw error;
-    onWait();
-    return lock(folder, {
-      ...options,
-      retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
-    });
-  });
-  try {
-    return await work();
-  } finally {
-    await release();
-  }
 }
 
 interface CachedFolder {

@@ -2,7 +2,8 @@ import path from 'node:path';
 import { imageNames } from '../images/manifest.js';
 import { ensureAwsPlugin } from './aws-plugin.js';
 import { ensureBrowser } from './browser.js';
-import { cacheFolder, underLock } from './cache.js';
+import { cacheFolder } from './cache.js';
+import { underLock } from './lock.js';
 import { connectDocker } from './docker.js';
 import { ensureDocker, reachDocker } from './docker-engine.js';
 import { ImageBuilder } from './images.js';
@@ -43,13 +44,10 @@ interface SetUpOptions {
  */
 export async function setUp(options: SetUpOptions): Promise<EngineEnvironment> {
   const cache = cacheFolder();
-  return underLock(
-    cache,
-    () => {
-      options.progress.note(`Another set-up works in ${cache}: waiting for it …`);
-    },
-    () => setUpIn(cache, options),
-  );
+  const onWait = (): void => {
+    options.progress.note(`Another set-up works in ${cache}: waiting for it …`);
+  };
+  return underLock({ folder: cache, name: 'set-up', onWait }, () => setUpIn(cache, options));
 }
 
 async function setUpIn(

@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { uptime } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { lock } from 'proper-lockfile';
 import { z } from 'zod';
 import { cacheFolder } from '../engine/cache.js';
+import { underLock } from '../engine/lock.js';
 import { reasonOf } from '../engine/errors.js';
 import { ownerSchema, thisMachine } from './owner.js';
 
@@ -131,18 +131,12 @@ export async function underLease<T>(
 ): Promise<T> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = fileOf(folder, key);
-  const release = await lock(file, {
-    ...{ realpath: false, stale: 20_000, update: 5_000 },
-    retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
-  });
-  try {
+  return underLock({ folder, name: path.basename(file) }, async () => {
     const found = await readLease(file).catch((cause: unknown) => {
       throw new Error(`lease ${file}: ${reasonOf(cause)}`, { cause });
     });
-    return await work(found);
-  } finally {
-    await release();
-  }
+    return work(found);
+  });
 }
 
 /** @throws Error when the file is there and no lease is to be read from it. */

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
-import { underLock } from '../engine/cache.js';
+import { underLock } from '../engine/lock.js';
 import { systemClock, waitUntil, type Clock } from '../engine/wait.js';
 import { occupantsOf, reasonToWait } from './admission.js';
 import type { ContainerEngine } from './docker.js';
@@ -72,18 +72,14 @@ export function roomOf(
         wasNeeded = isNeeded();
         if (wasNeeded) place ??= await joinLine(line, demand, dockerHost);
         const standing = await engine.limitsByStack();
-        return underLock(
-          folder,
-          () => undefined,
-          async () => {
-            const all = occupantsOf(await readLeases(folder), standing, dockerHost, isDead);
-            const occupants = all.filter((other) => other.stack !== stack);
-            const earlier = await (place?.earlier() ?? wholeLine(line, dockerHost));
-            const reason = reasonToWait(demand, hostMemoryMb, occupants, earlier);
-            if (reason === undefined) await take();
-            return reason;
-          },
-        );
+        return underLock({ folder, name: 'room' }, async () => {
+          const all = occupantsOf(await readLeases(folder), standing, dockerHost, isDead);
+          const occupants = all.filter((other) => other.stack !== stack);
+          const earlier = await (place?.earlier() ?? wholeLine(line, dockerHost));
+          const reason = reasonToWait(demand, hostMemoryMb, occupants, earlier);
+          if (reason === undefined) await take();
+          return reason;
+        });
       };
       const isIn = (reason: string | undefined): boolean => {
         if (reason !== undefined && reason !== told && wasNeeded) onWait((told = reason));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import path from 'node:path';
-import { underLock } from '../cache.js';
+import { underLock } from '../lock.js';
 import { control, files, hostAlias, masterArguments, runSsh, sshClient } from './client.js';
 import { explainNoConnection, explainNoDocker, identityProblem, readLog, TunnelError } from './failure.js';
 import { restoreForwards } from './forwards.js';
@@ -91,7 +91,7 @@ function endOf(signal: AbortSignal): Promise<never> {
 
 /** The lock is beside the folder, so that it can go. */
 const alone = (folder: string, work: () => Promise<void>): Promise<void> =>
-  underLock(path.dirname(folder), () => undefined, work, `${path.basename(folder)}.lock`);
+  underLock({ folder: path.dirname(folder), name: path.basename(folder) }, work);
 
 /** Whether the process that holds the connection lives. */
 export const isConnected = async (folder: string): Promise<boolean> => (await control(folder, 'check')) === 0;

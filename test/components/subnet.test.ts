@@ -7,7 +7,7 @@ const looks = (...subnets: string[]) => {
   return () => Promise.resolve(taken);
 };
 const release = () => Promise.resolve();
-const granted: Claim = () => Promise.resolve({ release });
+const granted: Claim = () => Promise.resolve(release);
 
 /** Claims as one machine's programs make them: each subnet once. */
 function claims(): Claim {
@@ -15,7 +15,7 @@ function claims(): Claim {
   return (subnet) => {
     const free = !made.has(subnet);
     made.add(subnet);
-    return Promise.resolve(free ? { release } : undefined);
+    return Promise.resolve(free ? release : undefined);
   };
 }
 
@@ -50,7 +50,7 @@ describe('a subnet for an environment', () => {
     const chosen = await chooseSubnet(
       'one',
       () => (seen.length > 1 ? seen.shift() : seen[0])?.() ?? Promise.resolve([]),
-      (subnet) => Promise.resolve({ release: () => Promise.resolve(void released.push(subnet)) }),
+      (subnet) => Promise.resolve(() => Promise.resolve(void released.push(subnet))),
     );
     expect(chosen).not.toBe(first);
     expect(released).toEqual([first]);

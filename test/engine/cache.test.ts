@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cacheFolder, ensureCached, underLock } from '../../engine/cache.js';
+import { cacheFolder, ensureCached } from '../../engine/cache.js';
 
 let cache: string;
 let folder: string;
@@ -69,53 +68,5 @@ describe('a cached piece', () => {
     await mkdir(`${folder}.part-abc123`);
     await ensureCached({ folder, isGood, build });
     expect(await readdir(cache)).toEqual(['tool-1']);
-  });
-});
-
-describe('two set-ups at once', () => {
-  test('take turns, and the second is told', async () => {
-    const events: string[] = [];
-    const work = (name: string) => async () => {
-      events.push(`${name} begins`);
-      await sleep(300);
-      events.push(`${name} ends`);
-    };
-    const wait = (name: string) => () => {
-      events.push(`${name} waits`);
-    };
-    const first = underLock(cache, wait('first'), work('first'));
-    await sleep(100);
-    await Promise.all([first, underLock(cache, wait('second'), work('second'))]);
-    expect(events).toEqual(['first begins', 'second waits', 'first ends', 'second begins', 'second ends']);
-  });
-
-  test('the second goes on after the first failed', async () => {
-    const failing = underLock(
-      cache,
-      () => undefined,
-      () => Promise.reject(new Error('no')),
-    );
-    await expect(failing).rejects.toThrow('no');
-    expect(
-      await underLock(
-        cache,
-        () => undefined,
-        () => Promise.resolve('done'),
-      ),
-    ).toBe('done');
-  });
-
-  test('a killed holder does not keep the lock', async () => {
-    const lock = path.join(cache, 'set-up.lock');
-    await mkdir(lock);
-    const past = new Date(Date.now() - 60_000);
-    await utimes(lock, past, past);
-    expect(
-      await underLock(
-        cache,
-        () => undefined,
-        () => Promise.resolve('done'),
-      ),
-    ).toBe('done');
   });
 });

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { cacheFolder, underLock } from '../../engine/cache.js';
+import { cacheFolder } from '../../engine/cache.js';
+import { underLock } from '../../engine/lock.js';
 import { findOnPath, installPackages } from '../../engine/machine.js';
 
 /** A Debian that has booted once with a user data document, in namespaces of its own and without a network. */
@@ -134,18 +135,14 @@ async function ensureArchive(): Promise<string> {
   const digest = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
   const folder = path.join(cacheFolder(), 'debian-machine');
   const archive = path.join(folder, `${digest}.tar`);
-  await underLock(
-    folder,
-    () => undefined,
-    async () => {
-      if (existsSync(archive)) return;
-      if (findOnPath('mmdebstrap') === undefined) {
-        await installPackages(['mmdebstrap', 'debian-archive-keyring']);
-      }
-      const draft = `${archive}.part`;
-      await execa('sh', [script('debian-root.sh')], { stdin: 'ignore', stdout: { file: draft } });
-      await rename(draft, archive);
-    },
-  );
+  await underLock({ folder, name: 'archive' }, async () => {
+    if (existsSync(archive)) return;
+    if (findOnPath('mmdebstrap') === undefined) {
+      await installPackages(['mmdebstrap', 'debian-archive-keyring']);
+    }
+    const draft = `${archive}.part`;
+    await execa('sh', [script('debian-root.sh')], { stdin: 'ignore', stdout: { file: draft } });
+    await rename(draft, archive);
+  });
   return archive;
 }

@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
+import { tryLock, underLock } from '../../engine/lock.js';
+import { checkout } from '../../engine/state.js';
+
+const name = 'a.json';
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-lock-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** As a holder leaves it that was killed a minute ago. */
+async function leave(number: number, of = name): Promise<void> {
+  const lock = path.join(folder, `${of}.${String(number)}.lock`);
+  await mkdir(lock);
+  const past = new Date(Date.now() - 60_000);
+  await utimes(lock, past, past);
+}
+
+describe('a lock', () => {
+  test('is had by one, until it is released', async () => {
+    const release = await tryLock(folder, name);
+    expect(await tryLock(folder, name)).toBeUndefined();
+    await release?.();
+    expect(await readdir(folder)).toEqual([]);
+    expect(await tryLock(folder, name)).toBeDefined();
+  });
+
+  test('of another name is another one', async () => {
+    await tryLock(folder, name);
+    expect(await tryLock(folder, 'a')).toBeDefined();
+    expect(await tryLock(folder, `${name}.1`)).toBeDefined();
+  });
+
+  test('of a killed holder keeps nobody, and its trace is swept away by the next but one', async () => {
+    await leave(3);
+    const first = await tryLock(folder, name);
+    expect((await readdir(folder)).sort()).toEqual([`${name}.3.lock`, `${name}.4.lock`]);
+    await first?.();
+    await leave(4);
+    expect(await tryLock(folder, name)).toBeDefined();
+    expect((await readdir(folder)).sort()).toEqual([`${name}.4.lock`, `${name}.5.lock`]);
+  });
+
+  test('of killed holders is had by one of many processes that come upon them together', async () => {
+    const names = Array.from({ length: 400 }, (_, index) => `lock-${String(index)}`);
+    for (const name of names) await leave(1, name);
+    const program = `
+      import { tryLock } from ${JSON.stringify(path.join(checkout, 'engine/lock.ts'))};
+      const [folder = '', startMs, ...names] = process.argv.slice(1);
+      while (Date.now() < Number(startMs));
+      const had = [];
+      for (const name of names) if ((await tryLock(folder, name)) !== undefined) had.push(name);
+      process.stdout.write(JSON.stringify(had));
+      // What one has taken and given back at its end the next may have.
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+    `;
+    const args = [folder, String(Date.now() + 3000), ...names];
+    const contenders = Array.from({ length: 4 }, () =>
+      execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, ...args], {
+        cwd: checkout,
+      }),
+    );
+    const had = (await Promise.all(contenders)).flatMap(({ stdout }) => JSON.parse(stdout) as string[]);
+    expect(had.sort()).toEqual(names.sort());
+  }, 30_000);
+});
+
+describe('two at work under one lock', () => {
+  test('take turns, and the second is told', async () => {
+    const events: string[] = [];
+    const work = (who: string) => async () => {
+      events.push(`${who} begins`);
+      await sleep(300);
+      events.push(`${who} ends`);
+    };
+    const lockOf = (who: string) => ({
+      ...{ folder: path.join(folder, 'new'), name },
+      onWait: () => {
+        events.push(`${who} waits`);
+      },
+    });
+    const first = underLock(lockOf('first'), work('first'));
+    await sleep(100);
+    await Promise.all([first, underLock(lockOf('second'), work('second'))]);
+    expect(events).toEqual(['first begins', 'second waits', 'first ends', 'second begins', 'second ends']);
+  });
+
+  test('go on after the first failed', async () => {
+    const failing = underLock({ folder, name }, () => Promise.reject(new Error('no')));
+    await expect(failing).rejects.toThrow('no');
+    expect(await underLock({ folder, name }, () => Promise.resolve('done'))).toBe('done');
+  });
+});

@@ -209,7 +209,7 @@ function followLines(file: string, onLine: (line: string) => void): NodeJS.Timeo
 
 const tailBytes = 16 * 1024;
 
-/** The last lines of a file, at most 16 KiB of them. Empty when the file can't be read. */
+/** The last lines of a file, whole ones, in at most 16 KiB; of a longer line its end. Empty when it can't be read. */
 export function tailOf(file: string, lineCount: number): string {
   let descriptor: number | undefined;
   try {
@@ -217,7 +217,9 @@ export function tailOf(file: string, lineCount: number): string {
     const { size } = fstatSync(descriptor);
     const buffer = Buffer.alloc(Math.min(size, tailBytes));
     readSync(descriptor, buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-lineCount).join('\n');
+    const lines = buffer.toString('utf8').trimEnd().split('\n');
+    const begunBefore = size > buffer.length && lines.length > 1 ? 1 : 0;
+    return lines.slice(begunBefore).slice(-lineCount).join('\n');
   } catch {
     return '';
   } finally {

@@ -22,6 +22,8 @@ export interface TestEnvironmentArgs {
   host: Host | ((made: MadeWith) => Host);
   labels: RunLabels;
   ttlMinutes: number;
+  /** Containers are made once it resolves. */
+  mayStart: Promise<unknown>;
   /** An OpenAI-compatible server to use instead of the stand-in. */
   llm?: { baseUrl: string; model: string; apiKey: pulumi.Input<string> };
 }
@@ -64,7 +66,12 @@ export class TestEnvironment extends pulumi.ComponentResource {
       // Each `up` finds another free subnet, the network keeps its first one; a new network can't have it as well.
       { parent: this, provider, ignoreChanges: ['ipamConfigs'], deleteBeforeReplace: true },
     );
-    const context: EnvironmentContext = { dockerHost, reach: host.reach, network: network.name, labels };
+    const context: EnvironmentContext = {
+      dockerHost,
+      reach: host.reach,
+      network: pulumi.all([network.name, args.mayStart]).apply(([name]) => name),
+      labels,
+    };
     const forService = (service: ServiceName): { context: EnvironmentContext; spec: ServiceSpec } => ({
       context,
       spec: spec.services[service],

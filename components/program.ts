@@ -21,8 +21,11 @@ const mebibyte = 1024 * 1024;
 /**
  * The Pulumi program: checks the stack's configuration, its budget and its host, and only then builds the
  * environment. Returns the stack's outputs, in the shape of `outputsSchema`.
+ * @param mayStart containers are made once it resolves: what takes no memory may be there before there is any.
  */
-export async function program(): Promise<TestEnvironment['outputs']> {
+export async function program(
+  mayStart: Promise<unknown> = Promise.resolve(),
+): Promise<TestEnvironment['outputs']> {
   const stack = pulumi.getStack();
   const source = `the configuration of stack ${stack}`;
   const secretKeys = decryptedKeys();
@@ -37,6 +40,7 @@ export async function program(): Promise<TestEnvironment['outputs']> {
     host,
     labels: { run: id, stack, ...labels },
     ttlMinutes: config.ttlMinutes,
+    mayStart,
     ...(config.llm === undefined ? {} : { llm: { ...config.llm, apiKey } }),
   });
   return environment.outputs;

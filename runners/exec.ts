@@ -26,6 +26,8 @@ export interface ProgramOptions {
   /** Takes stdout and stderr, appended. Written by the program itself, so no amount of output fills our memory. */
   logFile: string;
   timeoutMs: number;
+  /** The timeout counts from when it resolves; by default from the start. */
+  timeoutFrom?: Promise<unknown> | undefined;
   /** Between two signals, when the program is to be stopped: SIGINT, SIGTERM, SIGKILL. */
   graceMs: number;
   signal?: AbortSignal;
@@ -60,7 +62,7 @@ const settleMs = 500;
  */
 export async function runProgram(options: ProgramOptions): Promise<ProgramResult> {
   const startedMs = performance.now();
-  const { command, args, timeoutMs, graceMs, signal, onLine, endWhen } = options;
+  const { command, args, timeoutMs, timeoutFrom, graceMs, signal, onLine, endWhen } = options;
   const program = randomUUID();
   const mark = `${markName}=${program}`;
   // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
@@ -96,7 +98,13 @@ export async function runProgram(options: ProgramOptions): Promise<ProgramResult
   };
   const inOrder = ['SIGINT', 'SIGTERM'] as const;
   const onAbort = (): void => void stop({ kind: 'cancelled' }, inOrder);
-  const timer = setTimeout(() => void stop({ kind: 'timed out', timeoutMs }, inOrder), timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const startTimer = (): void => {
+    if (state.ended) return;
+    timer = setTimeout(() => void stop({ kind: 'timed out', timeoutMs }, inOrder), timeoutMs);
+  };
+  if (timeoutFrom === undefined) startTimer();
+  else timeoutFrom.then(startTimer, () => undefined);
   const check = setInterval(() => {
     const reason = endWhen?.();
     if (reason !== undefined) void stop({ kind: 'stopped', reason }, []);

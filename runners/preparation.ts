@@ -16,7 +16,7 @@ import type { Room } from './room.js';
 import type { Stack, StackEngine } from './stack.js';
 import type { SuiteRun, SuiteRunner } from './suite-runner.js';
 import type { Suite } from './suites.js';
-import type { Mark, Timeline } from './timeline.js';
+import type { Timeline } from './timeline.js';
 
 export interface Dependencies {
   room: Room;
@@ -38,6 +38,8 @@ export interface CycleContext extends Dependencies {
   interruption: Interruption;
   progress: Progress;
   timeline: Timeline;
+  /** Environments of the run that Pulumi is bringing up, or getting ready to. */
+  comingUp: Set<Promise<unknown>>;
 }
 
 /** What is known so far of a suite's environment. Filled in as it comes up, read when it goes down. */
@@ -122,7 +124,7 @@ export async function prepare(
 
 async function bringUp(
   { suite, stackName: name, folder, scope, inPhase, live, durations }: Turn,
-  { plan, room, leases, stacks, engine, interruption, progress, timeline }: CycleContext,
+  { plan, room, leases, stacks, engine, interruption, progress, timeline, comingUp }: CycleContext,
   isNeeded: () => boolean,
 ): Promise<Up> {
   await mkdir(folder, { recursive: true });
@@ -139,26 +141,52 @@ async function bringUp(
   const stack = await inPhase('createMs', () => stacks.create({ name, folder, settings }));
   live.stack = stack;
 
-  const waiting = showWaiting(suite.name, progress, durations);
-  try {
-    const { memoryMb } = plan.environment;
-    await room.enter(name, memoryMb, () => leases.occupy(name), {
-      signal: interruption.stop,
-      isNeeded,
-      onWait: waiting.tell,
+  const events = await engine.watchEvents(scope);
+  live.events = events;
+  const noRoom = new AbortController();
+  let tell: (line: string) => void = () => undefined;
+  const up = (mayStart?: Promise<void>): Promise<Outputs> => {
+    const outputs = stack.up({
+      timeoutMs: plan.aws === undefined ? upTimeoutMs : upTimeoutWithInstanceMs,
+      signal: AbortSignal.any([interruption.stop, events.fault, noRoom.signal]),
+      onLine: (line) => {
+        tell(line);
+      },
+      onMark: (mark) => {
+        timeline.mark(suite.name, mark);
+      },
+      ...(mayStart === undefined ? {} : { mayStart }),
     });
+    comingUp.add(outputs);
+    const forget = (): void => void comingUp.delete(outputs);
+    outputs.then(forget, forget);
+    return outputs;
+  };
+
+  const waiting = showWaiting(suite.name, progress, durations);
+  const entered = room.enter(name, plan.environment.memoryMb, () => leases.occupy(name), {
+    signal: interruption.stop,
+    isNeeded,
+    onWait: waiting.tell,
+  });
+  // While others use the memory Pulumi gets ready. Who is next waits for them only; others may wait for long, and a
+  // CLI that waits takes memory, too.
+  const begun = isNeeded() ? undefined : up(entered);
+  begun?.catch(() => undefined);
+  try {
+    await entered;
+  } catch (error) {
+    noRoom.abort();
+    await begun?.catch(() => undefined);
+    throw error;
   } finally {
     waiting.end();
   }
   live.phase = 'up';
-  const timeoutMs = plan.aws === undefined ? upTimeoutMs : upTimeoutWithInstanceMs;
-  const events = await engine.watchEvents(scope);
-  live.events = events;
-  const signal = AbortSignal.any([interruption.stop, events.fault]);
-  const onMark = (mark: Mark): void => {
-    timeline.mark(suite.name, mark);
-  };
-  const outputs = await inPhase('upMs', (onLine) => stack.up({ timeoutMs, signal, onLine, onMark }));
+  const outputs = await inPhase('upMs', (onLine) => {
+    tell = onLine;
+    return begun ?? up();
+  });
   live.outputs = outputs;
   live.phase = 'prepare';
   return { events, outputs };

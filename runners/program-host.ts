@@ -4,15 +4,15 @@ import * as pulumi from '@pulumi/pulumi';
 import * as automation from '@pulumi/pulumi/automation/server.js';
 import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
-import type { HostMessage } from './program.js';
+import { mayStartMessage, type HostMessage } from './program.js';
 
-type Program = () => Promise<Record<string, unknown>>;
+type Program = (mayStart: Promise<void>) => Promise<Record<string, unknown>>;
 
 type Run = grpc.handleUnaryCall<languagePb.RunRequest, languagePb.RunResponse>;
 
 /** What the Automation API serves an inline program with. The package's types leave it out. */
 const { LanguageServer } = automation as unknown as {
-  LanguageServer: new (program: Program) => { run: Run };
+  LanguageServer: new (program: () => ReturnType<Program>) => { run: Run };
 };
 
 /** The SDK waits for outputs that never come when an `apply` has failed: then the run is over, its error told. */
@@ -53,9 +53,14 @@ export function serve(program: Program): void {
   }).observe({ entryTypes: ['mark'] });
   tellOf('program: process started', 0);
   tellOf('program: loaded', performance.now());
+  const mayStart = new Promise<void>((resolve) => {
+    process.on('message', (message) => {
+      if (message === mayStartMessage) resolve();
+    });
+  });
   const runtime = new EndingServer(async () => {
     tellOf('program: asked for by the CLI', performance.now());
-    const outputs = await program();
+    const outputs = await program(mayStart);
     pulumi.output(outputs).apply((values) => {
       tell({ outputs: values });
     });

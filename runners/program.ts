@@ -9,10 +9,15 @@ import type { Mark } from './timeline.js';
 /** What a program host tells the process that started it. */
 export type HostMessage = { address: string } | { outputs: unknown } | { mark: Mark };
 
+/** What it is told by that process. */
+export const mayStartMessage = 'containers may start';
+
 /** A process that has the Pulumi program loaded. */
 export interface ProgramHost {
   /** Where it serves the CLI as a language runtime, for `--client`. Rejects when it ends before it is ready. */
   address: Promise<string>;
+  /** Lets it make containers. */
+  allowStart: () => void;
   /** The stack's outputs, secrets in plain, as far as they are known: only an `up` that succeeds has them all. */
   outputs: () => unknown;
   /** What it did when, so far and from now on. */
@@ -111,6 +116,10 @@ export function startProgramHost(
   address.catch(() => undefined);
   return {
     address,
+    allowStart() {
+      // One that has ended is noticed elsewhere.
+      host.send(mayStartMessage, () => undefined);
+    },
     outputs: () => outputs,
     onMark(tell) {
       for (const mark of marks) tell(mark);

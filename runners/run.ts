@@ -45,7 +45,15 @@ export async function run(
     plan.jobs === 'auto' ? jobsFor(plan.environment.memoryMb, host, plan.suites.length) : plan.jobs;
   const timeline = newTimeline();
   const counted = countingSuites(dependencies.suites);
-  const context = { ...dependencies, suites: counted.suites, plan, interruption, progress, timeline };
+  const context = {
+    ...dependencies,
+    suites: counted.suites,
+    plan,
+    interruption,
+    progress,
+    timeline,
+    comingUp: new Set<Promise<unknown>>(),
+  };
 
   const ended = new Map<Suite, SuiteRecord>();
   const recordSoFar = (): RunRecord => {
@@ -86,9 +94,9 @@ export async function run(
         if ('failure' in prepared.result) await lookAtEngine(prepared.result.failure);
         return prepared;
       },
-      async use(ready) {
+      async use(ready, free) {
         if ('skipped' in ready) return ready.skipped;
-        const record = await rehearseIn(ready, context);
+        const record = await rehearseIn(ready, context, free);
         await lookAtEngine(record.outcome);
         return record;
       },

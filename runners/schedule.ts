@@ -7,7 +7,8 @@ interface Prepared {
 export interface Stages<Item, Ready extends Prepared, Result> {
   /** @param isNeeded whether a job has nothing to do until this is ready; before, it is prepared ahead. */
   prepare: (item: Item, isNeeded: () => boolean) => Promise<Ready>;
-  use: (ready: Ready) => Promise<Result>;
+  /** @param free has the next job begin while this one only tidies up. The end frees it, too. */
+  use: (ready: Ready, free: () => void) => Promise<Result>;
   onResult: (result: Result, item: Item) => Promise<void>;
 }
 
@@ -33,12 +34,18 @@ export function schedule<Item, Ready extends Prepared, Result>(
       ready.over.addEventListener('abort', advance);
       advance();
     };
-    const useOne = async (item: Item, ready: Ready, places: 0 | 1): Promise<void> => {
+    const useOne = async (item: Item, ready: Ready, places: number): Promise<void> => {
       waiting.delete(item);
       ready.over.removeEventListener('abort', advance);
       atWork += places;
-      const result = await use(ready);
-      atWork -= places;
+      let held = places;
+      const free = (): void => {
+        atWork -= held;
+        held = 0;
+        advance();
+      };
+      const result = await use(ready, free);
+      free();
       await onResult(result, item);
       ended += 1;
       advance();

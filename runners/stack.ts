@@ -3,16 +3,17 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { outputsSchema, type Outputs } from '../components/outputs.js';
+import type { Outputs } from '../components/outputs.js';
 import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
-import { describeExit, runProgram, tailOf } from './exec.js';
+import { describeExit, runProgram } from './exec.js';
 import { lockHoldersOf, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
 import type { Encryption } from './settings.js';
+import { diagnosticsOf, parseOutputs } from './stack-output.js';
 import {
   holdersInState,
   engineInState,
@@ -55,6 +56,8 @@ export interface Control {
   signal?: AbortSignal;
   /** What the operation does right now. */
   onLine: (line: string) => void;
+  /** For an `up`: no container is made, and the timeout doesn't begin, before it resolves. By default at once. */
+  mayStart?: Promise<void>;
   /** Told what happened when, for the timeline. */
   onMark?: (mark: Mark) => void;
 }
@@ -107,7 +110,6 @@ export const destroyCommandOf = (name: string): string => `npm run rehearsal -- 
 
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
 const graceMs = 10_000;
-const quotedLines = 40;
 
 /**
  * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own that points to the checkout's
@@ -149,6 +151,7 @@ export function pulumiStacks(
         env: verb === 'up' ? { ...env, ...withoutDownloads } : env,
         logFile,
         graceMs,
+        timeoutFrom: control.mayStart,
         ...control,
       });
       endWatch();
@@ -167,6 +170,9 @@ export function pulumiStacks(
         const host = loading ?? (await startProgram(folder, logFolder));
         loading = undefined;
         if (control.onMark !== undefined) host.onMark(control.onMark);
+        const { mayStart = Promise.resolve() } = control;
+        // Where it never may, the signal ends it.
+        mayStart.then(host.allowStart, () => undefined);
         try {
           await operation('up', ['--client', await host.address, '--exec-kind', 'auto.inline'], control);
           return parseOutputs(host.outputs(), name);
@@ -278,24 +284,3 @@ export function standingStacks({ pulumi, env }: EngineEnvironment, checkout: str
 
 /** A backend in the cloud puts the organisation and a slash before the name. */
 const stackListSchema = z.array(z.object({ name: z.string() }));
-
-function parseOutputs(found: unknown, stackName: string): Outputs {
-  if (Object.keys(found ?? {}).length === 0) {
-    throw new StackError(`stack ${stackName} is not up: npm run pulumi -- up --stack ${stackName}`);
-  }
-  const parsed = outputsSchema.safeParse(found);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `  - ${issue.path.join('.')}: ${issue.message}`);
-  throw new StackError(
-    `the outputs of stack ${stackName} aren't those of an environment:\n${problems.join('\n')}`,
-  );
-}
-
-/** Pulumi's own diagnostics, the end of its output where it has none. */
-function diagnosticsOf(logFile: string): string {
-  const tail = tailOf(logFile, 200).split('\n');
-  const start = tail.findIndex((line) => line.startsWith('Diagnostics:'));
-  const end = tail.findIndex((line, index) => index > start && /^(Resources|Duration):/.test(line));
-  const lines = start === -1 ? tail : tail.slice(start + 1, end === -1 ? undefined : end);
-  return lines.slice(-quotedLines).join('\n').trim();
-}

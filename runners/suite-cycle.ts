@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { serviceNames } from '../components/services.js';
+import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import { faultOf } from './event-watch.js';
@@ -17,17 +18,23 @@ import type { Suite } from './suites.js';
 import type { Mark } from './timeline.js';
 
 const destroyTimeoutMs = 2 * 60_000;
+const patienceMs = 10_000;
 
 /** One suite in an environment of its own, from its beginning to its end. Never rejects. */
 export async function rehearseSuite(suite: Suite, context: CycleContext): Promise<SuiteRecord> {
-  return rehearseIn(await prepare(suite, context, () => true), context);
+  return rehearseIn(await prepare(suite, context, () => true), context, () => undefined);
 }
 
 /**
  * One suite in the environment that was prepared for it: suite, evidence, destroy. Never rejects: what goes wrong is
  * in the record, the first error as the outcome and what went wrong while tidying up beside it.
+ * @param onVacant told as soon as nothing of the environment runs any more, unless it is only known at the end.
  */
-export async function rehearseIn(turn: Preparation, context: CycleContext): Promise<SuiteRecord> {
+export async function rehearseIn(
+  turn: Preparation,
+  context: CycleContext,
+  onVacant: () => void,
+): Promise<SuiteRecord> {
   const { plan, interruption, engine, timeline } = context;
   const { suite, live, durations } = turn;
   durations.turnWaitMs = (durations.turnWaitMs ?? 0) + performance.now() - turn.readyAtMs;
@@ -57,7 +64,7 @@ export async function rehearseIn(turn: Preparation, context: CycleContext): Prom
   const endedMs = Date.now();
   timeline.span(suite.name, 'evidence', suiteEndedMs, endedMs);
   await timeline.addContainers(suite.name, turn.folder);
-  const destruction = await destroy(turn, outcome, context);
+  const destruction = await destroy(turn, outcome, context, onVacant);
   // What couldn't be destroyed keeps its lease: the janitor finishes it, or the next run, or gc.
   if (destruction.kind === 'destroyed' || destruction.kind === 'nothing made') {
     await context.leases.giveBack(turn.stackName);
@@ -128,8 +135,9 @@ async function destroy(
   { suite, stackName: name, folder, scope, inPhase, live: { stack, outputs } }: Preparation,
   outcome: Outcome,
   context: CycleContext,
+  onVacant: () => void,
 ): Promise<Destruction> {
-  const { plan, leases, engine, interruption, timeline } = context;
+  const { plan, leases, engine, interruption, timeline, comingUp } = context;
   const onMark = (mark: Mark): void => {
     timeline.mark(suite.name, mark);
   };
@@ -137,15 +145,21 @@ async function destroy(
   const { destroyCommand: command } = stack;
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
   if (plan.keepOnFailure && failed) return { kind: 'kept', command, until: await leases.keep(name) };
+  // Pulumi removes the dead in the order of their dependencies, and faster than the living.
+  const vacated = vacate(name, scope, context, onVacant).catch(() => undefined);
   try {
+    if (comingUp.size > 0 && !interruption.stop.aborted) {
+      await unlessAbandoned(
+        vacated.then(() => endOf(comingUp)),
+        interruption.abandon,
+      );
+    }
     await inPhase('destroyMs', (onLine) => {
       const whole = async (): Promise<void> => {
         // The state of one that came up knows all that there is.
         if (outputs === undefined) await removeStrays(stack, engine, scope);
-        // While Pulumi starts; it removes the dead in the order of their dependencies, and faster than the living.
-        const killed = vacate(name, scope, context).catch(() => undefined);
         await stack.destroy({ timeoutMs: destroyTimeoutMs, onLine, onMark });
-        await killed;
+        await vacated;
       };
       return unlessAbandoned(whole(), interruption.abandon);
     });
@@ -157,11 +171,26 @@ async function destroy(
   }
 }
 
-/** The next environment may come up while Pulumi removes what is dead. */
-async function vacate(stack: string, scope: Scope, { engine, leases, room }: CycleContext): Promise<void> {
+/** The next environment may come up, and the next suite begin, while Pulumi removes what is dead. */
+async function vacate(
+  stack: string,
+  scope: Scope,
+  { engine, leases, room }: CycleContext,
+  onVacant: () => void,
+): Promise<void> {
   await engine.kill(scope);
   await leases.vacate(stack);
+  onVacant();
   room.lookAgain();
+}
+
+/**
+ * What comes up meanwhile is waited for, and would wait itself while the Docker Engine removes the dead, whom nobody
+ * waits for. Not for long, though: it may be waiting for memory that others have.
+ */
+async function endOf(comingUp: ReadonlySet<Promise<unknown>>): Promise<void> {
+  const all = Promise.allSettled(comingUp);
+  await withDeadline('what comes up', patienceMs, all).catch(() => undefined);
 }
 
 /** Only the waiting for it ends: the janitor takes over as soon as the runner is gone. */

@@ -73,6 +73,7 @@ beforeAll(async () => {
     },
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },
     ttlMinutes: 60,
+    mayStart: Promise.resolve(),
   });
   outputs = await promiseOf(pulumi.output(environment.outputs) as pulumi.Output<unknown>);
   await promiseOf(environment.urn);

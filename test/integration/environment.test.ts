@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
@@ -11,6 +13,7 @@ import type { Outputs } from '../../components/outputs.js';
 import { profiles, serviceNames, type ServiceName } from '../../components/services.js';
 import { connectDocker } from '../../engine/docker.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
+import { waitUntil } from '../../engine/wait.js';
 import { cgroupOf } from '../../runners/cgroup.js';
 import { parseStats } from '../../runners/memory.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
@@ -31,6 +34,8 @@ let backend: string;
 let stack: Stack;
 let outputs: Outputs;
 let inspected: Record<ServiceName, Docker.ContainerInspectInfo>;
+/** Of it, when it was all there but what takes memory. */
+let beforeStart: Left;
 
 beforeAll(async () => {
   engine = await setUp({ progress: silentProgress });
@@ -43,7 +48,18 @@ beforeAll(async () => {
     folder,
     settings: { config: { 'rehearsal:profile': 'small' } },
   });
-  outputs = await stack.up(control);
+  const start = new AbortController();
+  const up = stack.up({ ...control, mayStart: once(start.signal, 'abort').then(() => undefined) });
+  const early = { what: 'network and volumes', deadlineMs: 60_000, intervalMs: 100 };
+  await waitUntil(
+    () => leftovers(),
+    ({ volumes, networks }) => volumes.length === 3 && networks.length === 1,
+    early,
+  );
+  await sleep(500);
+  beforeStart = await leftovers();
+  start.abort();
+  outputs = await up;
   const entries = await Promise.all(
     serviceNames.map(async (name) => [
       name,
@@ -58,21 +74,27 @@ afterAll(async () => {
   const left = await leftovers();
   await rm(folder, { recursive: true });
   await rm(backend, { recursive: true });
-  expect(left).toEqual([]);
+  expect(left).toEqual({ containers: [], volumes: [], networks: [] });
 }, 300_000);
 
-async function leftovers(): Promise<string[]> {
-  const filters = { label: [`${labelKeys.stack}=${stackName}`] };
+interface Left {
+  containers: string[];
+  volumes: string[];
+  networks: string[];
+}
+
+async function leftovers(stack = stackName): Promise<Left> {
+  const filters = { label: [`${labelKeys.stack}=${stack}`] };
   const [containers, volumes, networks] = await Promise.all([
     docker.listContainers({ all: true, filters }),
     docker.listVolumes({ filters: JSON.stringify(filters) as unknown as Record<string, string[]> }),
     docker.listNetworks({ filters }),
   ]);
-  return [
-    ...containers.map(({ Names }) => Names[0] ?? ''),
-    ...volumes.Volumes.map(({ Name }) => Name),
-    ...networks.map(({ Name }) => Name),
-  ];
+  return {
+    containers: containers.map(({ Names }) => Names[0] ?? ''),
+    volumes: volumes.Volumes.map(({ Name }) => Name),
+    networks: networks.map(({ Name }) => Name),
+  };
 }
 
 /** What the CLI says of an operation on the stack, without applying anything. */
@@ -93,6 +115,41 @@ async function exec(service: ServiceName, ...command: string[]): Promise<string>
   for await (const chunk of stream as AsyncIterable<Buffer>) text += chunk.toString();
   return text.trim();
 }
+
+describe('an up whose containers may not start yet', () => {
+  test('makes what takes no memory, and no container', () => {
+    expect(beforeStart).toEqual({
+      containers: [],
+      volumes: expect.any(Array),
+      networks: [outputs.network],
+    });
+  });
+
+  test('ends when it is cancelled, and what it made goes with the stack', async () => {
+    const name = `${stackName}-cancelled`;
+    const own = await mkdtemp(path.join(tmpdir(), 'rehearsal-environment-'));
+    const settings = { config: { 'rehearsal:profile': 'small' } };
+    const cancelled = await pulumiStacks(engine.pulumi, env, checkout).create({
+      name,
+      folder: own,
+      settings,
+    });
+    const cancel = new AbortController();
+    const mayStart = new Promise<void>(() => undefined);
+    const up = cancelled.up({ ...control, signal: cancel.signal, mayStart });
+    const made = { what: 'the network', deadlineMs: 60_000, intervalMs: 100 };
+    await waitUntil(
+      () => leftovers(name),
+      ({ networks }) => networks.length === 1,
+      made,
+    );
+    cancel.abort();
+    await expect(up).rejects.toThrow('pulumi up was cancelled');
+    await cancelled.destroy(control);
+    expect(await leftovers(name)).toEqual({ containers: [], volumes: [], networks: [] });
+    await rm(own, { recursive: true });
+  }, 120_000);
+});
 
 describe.each(serviceNames)('the container of %s', (name) => {
   const { memoryMb, healthCheck } = profiles.small.services[name];

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
 import type { Room } from '../../runners/room.js';
-import { fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
+import type { StackEngine } from '../../runners/stack.js';
+import { fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
 import { runWith } from './support/run-with.js';
 
 /** Of a host on which the second environment fits only when a job waits for it, and then not at once. */
@@ -36,13 +38,109 @@ describe('an environment that has to wait for room', () => {
 
   test('keeps no other suite from its end', async () => {
     const calls: Calls = [];
-    const room = roomForOne('a reason');
-    const record = await runWith(calls, {
-      room,
-      suites: fakeSuites(calls, () => Promise.resolve(passedRun)),
-    });
-    expect(calls.indexOf('destroy one')).toBeLessThan(calls.indexOf('up two'));
+    const room: Room = {
+      lookAgain: () => undefined,
+      async enter(stack, _memoryMb, take) {
+        const options = { what: 'the end of the first', deadlineMs: 30_000, intervalMs: 5 };
+        if (stack.endsWith('-two')) {
+          await waitUntil(() => Promise.resolve(calls.includes('destroy one')), Boolean, options);
+        }
+        await take();
+      },
+    };
+    const record = await runWith(calls, { room });
     expect(record.verdict.decision).toBe('go');
+  }, 40_000);
+});
+
+describe('an environment that is prepared ahead and has to wait for room', () => {
+  /** Writes down when Pulumi begins and how it ends, beside what the stacks write themselves. */
+  const watched = (calls: Calls, stacks: StackEngine): StackEngine => ({
+    async create(request) {
+      const stack = await stacks.create(request);
+      const suite = path.basename(request.folder);
+      return {
+        ...stack,
+        async up(control) {
+          calls.push(`begin ${suite}`);
+          const aborted = new Promise<never>((_, reject) => {
+            control.signal?.addEventListener('abort', () => {
+              reject(new Error('pulumi up was cancelled'));
+            });
+          });
+          return Promise.race([stack.up(control), aborted]).finally(() => calls.push(`end ${suite}`));
+        },
+      };
+    },
+  });
+
+  test('gets ready meanwhile, but for its containers', async () => {
+    const calls: Calls = [];
+    const room = roomForOne(undefined);
+    const stacks = watched(calls, fakeStacks(calls));
+    await runWith(calls, {
+      stacks,
+      room: {
+        ...room,
+        async enter(stack, memoryMb, take, waiting) {
+          const enters = async (): Promise<void> => {
+            calls.push(`room for ${stack.replace(/^.*-/, '')}`);
+            await take();
+          };
+          await room.enter(stack, memoryMb, enters, waiting);
+        },
+      },
+    });
+    expect(calls.indexOf('room for one')).toBeLessThan(calls.indexOf('begin one'));
+    expect(calls.indexOf('begin two')).toBeLessThan(calls.indexOf('room for two'));
+    expect(calls.indexOf('room for two')).toBeLessThan(calls.indexOf('up two'));
+  });
+
+  test('is up before the one that is dead is destroyed', async () => {
+    const calls: Calls = [];
+    const stacks = watched(calls, fakeStacks(calls));
+    await runWith(calls, { room: roomForOne(undefined), stacks });
+    expect(calls.indexOf('end two')).toBeLessThan(calls.indexOf('destroy one'));
+  });
+
+  test('is destroyed only when Pulumi has ended, once it gets no room any more', async () => {
+    const calls: Calls = [];
+    const stop = new AbortController();
+    const room: Room = {
+      lookAgain: () => undefined,
+      async enter(stack, _memoryMb, take, { signal }) {
+        if (stack.endsWith('-one')) return take();
+        await once(signal, 'abort');
+        throw new Error('interrupted');
+      },
+    };
+    const suites = fakeSuites(calls, async () => {
+      await waitUntil(() => Promise.resolve(calls.includes('begin two')), Boolean, {
+        what: 'the second',
+        deadlineMs: 20_000,
+        intervalMs: 5,
+      });
+      stop.abort();
+      return passedRun;
+    });
+    const stacks = watched(calls, fakeStacks(calls));
+    await runWith(calls, { room, stacks, suites, stop: stop.signal });
+    expect(calls).not.toContain('up two');
+    expect(calls.indexOf('end two')).toBeLessThan(calls.indexOf('destroy two'));
+  });
+
+  test('gets nothing ready while a suite waits for it: that may take long', async () => {
+    const calls: Calls = [];
+    const room: Room = {
+      lookAgain: () => undefined,
+      async enter(_stack, _memoryMb, take) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        calls.push('room');
+        await take();
+      },
+    };
+    await runWith(calls, { room, stacks: watched(calls, fakeStacks(calls)), plan: planFor(['one']) });
+    expect(calls.indexOf('room')).toBeLessThan(calls.indexOf('begin one'));
   });
 });
 

@@ -18,8 +18,10 @@ function controlled(count: number, jobs: number, over: AbortSignal = new AbortCo
       await stage(`up ${item}`);
       return { item, over };
     },
-    async use({ item }) {
+    async use({ item }, free) {
       await stage(`suite ${item}`);
+      free();
+      await stage(`down ${item}`);
       return `result ${item}`;
     },
     onResult(result, item) {
@@ -50,8 +52,12 @@ describe('one job', () => {
     await end('up 1', 'up 2');
     expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
     await end('suite 1');
-    expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'suite 2', 'up 3']);
-    await end('up 3', 'suite 2', 'suite 3');
+    expect(log.slice(3)).toEqual(['suite 2', 'down 1']);
+    await end('down 1');
+    expect(log.slice(5)).toEqual(['up 3']);
+    await end('up 3', 'suite 2');
+    expect(log.slice(6)).toEqual(['suite 3', 'down 2']);
+    await end('suite 3', 'down 3', 'down 2');
     await ended;
     expect(results).toEqual(['result 1', 'result 2', 'result 3']);
   });
@@ -62,7 +68,9 @@ describe('one job', () => {
     expect(isNeeded('2')).toBe(false);
     await end('suite 1');
     expect(isNeeded('2')).toBe(true);
-    expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
+    await end('down 1');
+    expect(isNeeded('2')).toBe(true);
+    expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'down 1']);
   });
 });
 
@@ -76,22 +84,22 @@ describe('several jobs', () => {
     expect(log.slice(3)).toEqual(['suite 1', 'up 3']);
     await end('up 3');
     expect(log).toHaveLength(5);
-    await end('suite 2');
-    expect(log.slice(5)).toEqual(['suite 3', 'up 4']);
+    await end('suite 2', 'down 2');
+    expect(log.slice(5)).toEqual(['suite 3', 'down 2', 'up 4']);
   });
 
   test('keep the results in the order of the items', async () => {
     const { end, ended, results } = controlled(3, 3);
-    await end('up 3', 'up 1', 'up 2', 'suite 2', 'suite 3', 'suite 1');
+    await end('up 3', 'up 1', 'up 2', 'suite 2', 'down 2', 'suite 3', 'down 3', 'suite 1', 'down 1');
     await ended;
     expect(results).toEqual(['result 1', 'result 2', 'result 3']);
   });
 
   test('are no more than the items', async () => {
     const { log, end, ended } = controlled(2, 5);
-    await end('up 1', 'up 2', 'suite 1', 'suite 2');
+    await end('up 1', 'up 2', 'suite 1', 'suite 2', 'down 1', 'down 2');
     await ended;
-    expect(log).toEqual(['up 1', 'up 2', 'suite 1', 'suite 2']);
+    expect(log).toEqual(['up 1', 'up 2', 'suite 1', 'suite 2', 'down 1', 'down 2']);
   });
 });
 
@@ -102,10 +110,20 @@ test('what is over waits for no job, and takes none', async () => {
   expect(log).toEqual(['up 1', 'suite 1', 'up 2']);
   over.abort();
   expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'suite 2']);
-  await end('suite 2');
-  expect(log.slice(4)).toEqual(['up 3']);
+  await end('suite 2', 'down 2');
+  expect(log.slice(4)).toEqual(['down 2', 'up 3']);
   await end('up 3');
-  expect(log.slice(4)).toEqual(['up 3', 'suite 3']);
+  expect(log.slice(6)).toEqual(['suite 3']);
+});
+
+test('a job that never says it is free is so at its end', async () => {
+  const log: string[] = [];
+  await schedule([1, 2], 1, {
+    prepare: () => Promise.resolve({ over: new AbortController().signal }),
+    use: () => Promise.resolve(log.push('used')),
+    onResult: () => Promise.resolve(),
+  });
+  expect(log).toEqual(['used', 'used']);
 });
 
 test('what a stage throws ends the schedule', async () => {

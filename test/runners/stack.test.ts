@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -88,6 +89,22 @@ describe('a stack', () => {
     );
     await stack.destroy(control);
     expect((await calls()).map(({ args }) => args[0])).toEqual(['stack', 'up', 'cancel', 'destroy']);
+  }, 120_000);
+
+  test('whose containers may not start yet has its whole time from when they may', async () => {
+    const { create } = await fixture('hangs');
+    const stack = await create();
+    const start = new AbortController();
+    const mayStart = once(start.signal, 'abort').then(() => undefined);
+    const ended: string[] = [];
+    const up = stack.up({ ...control, timeoutMs: 100, mayStart }).catch((error: unknown) => {
+      ended.push(String(error));
+    });
+    await sleep(1_000);
+    expect(ended).toEqual([]);
+    start.abort();
+    await up;
+    expect(ended).toEqual([expect.stringContaining('pulumi up did not end within its 0.1 s')]);
   }, 120_000);
 
   test("that ended in order keeps others' locks", async () => {

@@ -89,6 +89,7 @@ async function withMocks(settings: AwsHost): Promise<unknown> {
     host: await awsHost({ settings, spec, stack: 'test', source: 'the test' }),
     labels: { run: 'r1', suite: 's1', branch: 'main', owner: 'ci', stack: 'test' },
     ttlMinutes: 60,
+    mayStart: Promise.resolve(),
   });
   const outputs = await new Promise<unknown>((resolve) => {
     pulumi.output(environment.outputs.host).apply(resolve);

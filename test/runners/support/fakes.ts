@@ -149,7 +149,8 @@ export function fakeStacks(
       return Promise.resolve({
         destroyCommand: `destroy ${request.name}`,
         holders: () => changes.holders?.() ?? Promise.resolve([]),
-        up(control) {
+        async up(control) {
+          await control.mayStart;
           calls.push(`up ${suite}`);
           return operations.up(control);
         },

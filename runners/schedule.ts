@@ -5,7 +5,10 @@ interface Prepared {
 }
 
 export interface Stages<Item, Ready extends Prepared, Result> {
-  /** @param isNeeded whether a job has nothing to do until this is ready; before, it is prepared ahead. */
+  /**
+   * @param isNeeded whether a job has nothing left to do until this is ready; before, it is prepared ahead. One that
+   *   only tidies up still makes room.
+   */
   prepare: (item: Item, isNeeded: () => boolean) => Promise<Ready>;
   /** @param free has the next job begin while this one only tidies up. The end frees it, too. */
   use: (ready: Ready, free: () => void) => Promise<Result>;
@@ -26,10 +29,11 @@ export function schedule<Item, Ready extends Prepared, Result>(
     const waiting = new Map<Item, Ready>();
     let begun = 0;
     let atWork = 0;
+    let tidyingUp = 0;
     let ended = 0;
 
     const prepareOne = async (item: Item): Promise<void> => {
-      const ready = await prepare(item, () => atWork < jobs);
+      const ready = await prepare(item, () => atWork + tidyingUp < jobs);
       waiting.set(item, ready);
       ready.over.addEventListener('abort', advance);
       advance();
@@ -38,14 +42,17 @@ export function schedule<Item, Ready extends Prepared, Result>(
       waiting.delete(item);
       ready.over.removeEventListener('abort', advance);
       atWork += places;
-      let held = places;
+      let isFree = false;
       const free = (): void => {
-        atWork -= held;
-        held = 0;
+        if (isFree) return;
+        isFree = true;
+        atWork -= places;
+        tidyingUp += places;
         advance();
       };
       const result = await use(ready, free);
       free();
+      tidyingUp -= places;
       await onResult(result, item);
       ended += 1;
       advance();

@@ -28,12 +28,12 @@ export async function rehearseSuite(suite: Suite, context: CycleContext): Promis
 /**
  * One suite in the environment that was prepared for it: suite, evidence, destroy. Never rejects: what goes wrong is
  * in the record, the first error as the outcome and what went wrong while tidying up beside it.
- * @param onVacant told as soon as nothing of the environment runs any more, unless it is only known at the end.
+ * @param onFree told when the next suite may begin although this one's environment isn't destroyed yet.
  */
 export async function rehearseIn(
   turn: Preparation,
   context: CycleContext,
-  onVacant: () => void,
+  onFree: () => void,
 ): Promise<SuiteRecord> {
   const { plan, interruption, engine, timeline } = context;
   const { suite, live, durations } = turn;
@@ -64,7 +64,7 @@ export async function rehearseIn(
   const endedMs = Date.now();
   timeline.span(suite.name, 'evidence', suiteEndedMs, endedMs);
   await timeline.addContainers(suite.name, turn.folder);
-  const destruction = await destroy(turn, outcome, context, onVacant);
+  const destruction = await destroy(turn, outcome, context, onFree);
   // What couldn't be destroyed keeps its lease: the janitor finishes it, or the next run, or gc.
   if (destruction.kind === 'destroyed' || destruction.kind === 'nothing made') {
     await context.leases.giveBack(turn.stackName);
@@ -135,7 +135,7 @@ async function destroy(
   { suite, stackName: name, folder, scope, inPhase, live: { stack, outputs } }: Preparation,
   outcome: Outcome,
   context: CycleContext,
-  onVacant: () => void,
+  onFree: () => void,
 ): Promise<Destruction> {
   const { plan, leases, engine, interruption, timeline, comingUp } = context;
   const onMark = (mark: Mark): void => {
@@ -146,9 +146,10 @@ async function destroy(
   const failed = outcome.kind !== 'passed' && outcome.kind !== 'interrupted';
   if (plan.keepOnFailure && failed) return { kind: 'kept', command, until: await leases.keep(name) };
   // Pulumi removes the dead in the order of their dependencies, and faster than the living.
-  const vacated = vacate(name, scope, context, onVacant).catch(() => undefined);
+  const vacated = vacate(name, scope, context).catch(() => undefined);
   try {
     if (comingUp.size > 0 && !interruption.stop.aborted) {
+      onFree();
       await unlessAbandoned(
         vacated.then(() => endOf(comingUp)),
         interruption.abandon,
@@ -171,22 +172,17 @@ async function destroy(
   }
 }
 
-/** The next environment may come up, and the next suite begin, while Pulumi removes what is dead. */
-async function vacate(
-  stack: string,
-  scope: Scope,
-  { engine, leases, room }: CycleContext,
-  onVacant: () => void,
-): Promise<void> {
+/** The next environment may come up while Pulumi removes what is dead. */
+async function vacate(stack: string, scope: Scope, { engine, leases, room }: CycleContext): Promise<void> {
   await engine.kill(scope);
   await leases.vacate(stack);
-  onVacant();
   room.lookAgain();
 }
 
 /**
  * What comes up meanwhile is waited for, and would wait itself while the Docker Engine removes the dead, whom nobody
- * waits for. Not for long, though: it may be waiting for memory that others have.
+ * waits for. Not for long, though: it may be waiting for memory that others have. Where nothing comes up, the dead are
+ * removed before the next suite begins, which would feel it in its latencies.
  */
 async function endOf(comingUp: ReadonlySet<Promise<unknown>>): Promise<void> {
   const all = Promise.allSettled(comingUp);

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
@@ -99,7 +99,15 @@ describe('an environment that is prepared ahead and has to wait for room', () =>
   test('is up before the one that is dead is destroyed', async () => {
     const calls: Calls = [];
     const stacks = watched(calls, fakeStacks(calls));
-    await runWith(calls, { room: roomForOne(undefined), stacks });
+    const free = new EventEmitter();
+    const room: Room = {
+      lookAgain: () => void free.emit('memory'),
+      async enter(stack, _memoryMb, take) {
+        if (stack.endsWith('-two')) await once(free, 'memory');
+        await take();
+      },
+    };
+    await runWith(calls, { room, stacks });
     expect(calls.indexOf('end two')).toBeLessThan(calls.indexOf('destroy one'));
   });
 

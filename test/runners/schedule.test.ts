@@ -67,7 +67,7 @@ describe('one job', () => {
     await end('up 1');
     expect(isNeeded('2')).toBe(false);
     await end('suite 1');
-    expect(isNeeded('2')).toBe(true);
+    expect(isNeeded('2')).toBe(false);
     await end('down 1');
     expect(isNeeded('2')).toBe(true);
     expect(log).toEqual(['up 1', 'suite 1', 'up 2', 'down 1']);

@@ -148,7 +148,8 @@ async function destroy(
   // Pulumi removes the dead in the order of their dependencies, and faster than the living.
   const vacated = vacate(name, scope, context).catch(() => undefined);
   try {
-    if (comingUp.size > 0 && !interruption.stop.aborted) {
+    // With a host of its own each, none is in another's way.
+    if (comingUp.size > 0 && plan.aws === undefined && !interruption.stop.aborted) {
       onFree();
       await unlessAbandoned(
         vacated.then(() => endOf(comingUp)),

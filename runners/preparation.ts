@@ -155,7 +155,7 @@ async function bringUp(
       onMark: (mark) => {
         timeline.mark(suite.name, mark);
       },
-      ...(mayStart === undefined ? {} : { mayStart }),
+      mayStart,
     });
     comingUp.add(outputs);
     const forget = (): void => void comingUp.delete(outputs);

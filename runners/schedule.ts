@@ -29,30 +29,30 @@ export function schedule<Item, Ready extends Prepared, Result>(
     const waiting = new Map<Item, Ready>();
     let begun = 0;
     let atWork = 0;
-    let tidyingUp = 0;
+    /** At work, or tidying up after it. */
+    let busy = 0;
     let ended = 0;
 
     const prepareOne = async (item: Item): Promise<void> => {
-      const ready = await prepare(item, () => atWork + tidyingUp < jobs);
+      const ready = await prepare(item, () => busy < jobs);
       waiting.set(item, ready);
       ready.over.addEventListener('abort', advance);
       advance();
     };
-    const useOne = async (item: Item, ready: Ready, places: number): Promise<void> => {
+    const useOne = async (item: Item, ready: Ready, places: 0 | 1): Promise<void> => {
       waiting.delete(item);
       ready.over.removeEventListener('abort', advance);
       atWork += places;
-      let isFree = false;
+      busy += places;
+      let held: number = places;
       const free = (): void => {
-        if (isFree) return;
-        isFree = true;
-        atWork -= places;
-        tidyingUp += places;
+        atWork -= held;
+        held = 0;
         advance();
       };
       const result = await use(ready, free);
       free();
-      tidyingUp -= places;
+      busy -= places;
       await onResult(result, item);
       ended += 1;
       advance();

@@ -57,7 +57,7 @@ export interface Control {
   /** What the operation does right now. */
   onLine: (line: string) => void;
   /** For an `up`: no container is made, and the timeout doesn't begin, before it resolves. By default at once. */
-  mayStart?: Promise<void>;
+  mayStart?: Promise<void> | undefined;
   /** Told what happened when, for the timeline. */
   onMark?: (mark: Mark) => void;
 }

@@ -46,9 +46,9 @@ afterEach(async () => {
 /** What others left on this machine is collected, too, as far as that works. */
 async function gc(...args: string[]): Promise<string> {
   const { exitCode, stderr } = await npmRun('rehearsal', ['gc', ...args], environment);
-  expect({ exitCode, stderr }).toMatchObject({
-    exitCode: stderr.includes('✖') ? exitCodes.leak : exitCodes.go,
-  });
+  // Tests beside this one have settings with regions in the checkout, which this one can't ask.
+  const othersAreLeft = !args.includes('--dry-run') && /✖|Left alone: what is in /.test(stderr);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: othersAreLeft ? exitCodes.leak : exitCodes.go });
   return stderr;
 }
 const destroyed = ({ stack }: StackLabels) =>

@@ -28,6 +28,19 @@ const killWorker = (worker: number | undefined): Promise<number | null> =>
      done`,
   );
 
+/** The numbers of a thread's events in ClickHouse. */
+async function loggedSeqs(threadId: string): Promise<number[]> {
+  const { url, user, password, database } = app.outputs.endpoints.clickhouse;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'X-ClickHouse-User': user, 'X-ClickHouse-Key': password },
+    body: `SELECT seq FROM ${database}.events WHERE thread_id = '${threadId}' ORDER BY seq FORMAT TSV`,
+  });
+  const text = await response.text();
+  expect({ status: response.status, text }).toMatchObject({ status: 200 });
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
 test('a killed worker is replaced; its run fails for everybody to see, those of others go on', async () => {
   const [thread, neighbours] = [await app.newThread(), await app.newThread()];
   const first = await app.follow(thread);
@@ -59,6 +72,13 @@ test('a killed worker is replaced; its run fails for everybody to see, those of 
   await second.seen('agent_completed');
   expect(second.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
   expect(witness.seqs()).toEqual(second.seqs());
+  // What the killed one had emitted in its last moments, too.
+  const logged = await waitUntil(
+    () => loggedSeqs(thread.threadId),
+    ({ length }) => length >= 6,
+    { what: 'rows in ClickHouse', ...patience },
+  ).catch(() => loggedSeqs(thread.threadId));
+  expect(logged).toEqual(second.seqs());
 }, 60_000);
 
 test('a subscriber that comes back in mid-run, to another worker, gets the whole run once', async () => {

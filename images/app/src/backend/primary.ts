@@ -4,7 +4,7 @@ import { createLogger } from '../shared/log.js';
 import { createDatabase, migrate } from '../shared/postgres.js';
 import { onShutdown } from '../shared/shutdown.js';
 import { clickhouseOf, type Settings } from './settings.js';
-import { createEventTable } from './stores/event-log.js';
+import { createEventLog, createEventTable, type EventLogState, type EventRow } from './stores/event-log.js';
 import { appDdl } from './stores/schema.js';
 
 /** The thread's subscribers can't be told by an event what became of its run; `code` is an error code. */
@@ -13,13 +13,16 @@ export interface Interruption {
   code: string;
 }
 
-/** What a worker tells the primary, which tells all workers: Redis, their other way, may be what failed. */
-export interface WorkerMessage {
+/** The primary tells all workers: Redis, their other way, may be what failed. */
+interface InterruptionMessage {
   interruption: Interruption;
 }
 
+/** What a worker tells the primary, which has the event log. */
+export type WorkerMessage = InterruptionMessage | { row: EventRow };
+
 /** What the primary tells its workers. */
-export type PrimaryMessage = { listening: number } | WorkerMessage;
+export type PrimaryMessage = { listening: number; eventLog: EventLogState } | InterruptionMessage;
 
 /**
  * Creates the schemas, starts the workers and replaces one that dies. A worker that dies before it listened
@@ -29,19 +32,27 @@ export async function startPrimary(settings: Settings): Promise<void> {
   const logger = createLogger('backend', { worker: 0 });
   const listening = new Set<Worker>();
   let stopping = false;
+  let eventLogState: EventLogState = 'ok';
 
   const tellWorkers = (message: PrimaryMessage): void => {
     // One that has just died hears nothing; its exit is handled.
     for (const worker of listening) worker.send(message, () => undefined);
   };
-  const announce = (): void => tellWorkers({ listening: listening.size });
+  const announce = (): void => tellWorkers({ listening: listening.size, eventLog: eventLogState });
+  const eventLog = createEventLog(clickhouseOf(settings), logger, (state) => {
+    eventLogState = state;
+    announce();
+  });
   const fork = (number: number): void => {
     const worker = cluster.fork({ WORKER_NUMBER: String(number) });
     worker.once('listening', () => {
       listening.add(worker);
       announce();
     });
-    worker.on('message', (message: WorkerMessage) => tellWorkers(message));
+    worker.on('message', (message: WorkerMessage) => {
+      if ('row' in message) eventLog.push(message.row);
+      else tellWorkers(message);
+    });
     worker.once('exit', (code, signal) => {
       const listened = listening.delete(worker);
       if (stopping) return;
@@ -62,6 +73,7 @@ export async function startPrimary(settings: Settings): Promise<void> {
         await exited;
       }),
     );
+    await eventLog.close();
   });
 
   const database = createDatabase(settings.DATABASE_URL, 1, logger);

@@ -10,7 +10,7 @@ import { runAgent, type AgentName } from './engine/agents.js';
 import { AgentError, type AgentEvent, type Emit } from './engine/events.js';
 import { type ChatMessage, type LlmClient } from './engine/llm-client.js';
 import { type Interruption } from './primary.js';
-import { type EventLog } from './stores/event-log.js';
+import { type EventRow } from './stores/event-log.js';
 import { type EventStream } from './stores/event-stream.js';
 import { type AbandonedRun, type Runs } from './stores/runs.js';
 import { type Threads } from './stores/threads.js';
@@ -24,7 +24,7 @@ export interface RunServiceDependencies {
   threads: Threads;
   contexts: Contexts;
   stream: EventStream;
-  eventLog: EventLog;
+  logEvent: (row: EventRow) => void;
   llm: LlmClient;
   /** Has a thread's subscribers, of all workers, come again and ask. */
   interrupt: (interruption: Interruption) => void;
@@ -49,7 +49,7 @@ export function createRunService(dependencies: RunServiceDependencies) {
     threads,
     contexts,
     stream,
-    eventLog,
+    logEvent,
     llm,
     interrupt,
     logger,
@@ -70,7 +70,7 @@ export function createRunService(dependencies: RunServiceDependencies) {
     async ({ type, agent, data }: AgentEvent) => {
       const emittedAt = epochMs();
       const seq = await stream.append(threadId, { type, threadId, runId, userId, agent, emittedAt, data });
-      eventLog.push({
+      logEvent({
         thread_id: threadId,
         run_id: runId,
         user_id: userId,

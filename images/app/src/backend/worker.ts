@@ -1,3 +1,4 @@
+import { DependencyError } from '../shared/errors.js';
 import { registerHealth } from '../shared/health.js';
 import { createHttpServer } from '../shared/http.js';
 import { createLogger } from '../shared/log.js';
@@ -8,11 +9,11 @@ import { onShutdown } from '../shared/shutdown.js';
 import { createTokenVerifier } from '../shared/tokens.js';
 import { createContexts } from './contexts.js';
 import { createLlmClient } from './engine/llm-client.js';
-import { type Interruption, type PrimaryMessage } from './primary.js';
+import { type Interruption, type PrimaryMessage, type WorkerMessage } from './primary.js';
 import { registerRoutes } from './routes.js';
 import { createRunService } from './run-service.js';
 import { clickhouseOf, type Settings } from './settings.js';
-import { createEventLog } from './stores/event-log.js';
+import { pingClickHouse, type EventLogState } from './stores/event-log.js';
 import { createEventStream } from './stores/event-stream.js';
 import { createRuns } from './stores/runs.js';
 import { createThreads } from './stores/threads.js';
@@ -27,7 +28,6 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
   const database = createDatabase(settings.DATABASE_URL, poolConnections, logger);
   const redis = createRedis(settings.REDIS_URL, logger);
   const subscriber = createRedis(settings.REDIS_URL, logger);
-  const eventLog = createEventLog(clickhouseOf(settings), logger);
   const stream = createEventStream(redis);
   const threads = createThreads(database);
   const runs = createRuns(database);
@@ -39,15 +39,19 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     timeoutMs: settings.LLM_TIMEOUT_MS,
   });
   const subscriptions = createSubscriptions(stream, subscriber, logger);
+  let lastMessage: Promise<void> = Promise.resolve();
+  const tellPrimary = (message: WorkerMessage): void => {
+    lastMessage = new Promise((told) => process.send?.(message, () => told()));
+  };
   const contexts = createContexts({ bytes: settings.AGENT_CONTEXT_BYTES, worker }, redis, stream, logger);
   const runService = createRunService({
     runs,
     threads,
     contexts,
     stream,
-    eventLog,
+    logEvent: (row) => tellPrimary({ row }),
     llm,
-    interrupt: (interruption: Interruption) => process.send?.({ interruption }),
+    interrupt: (interruption: Interruption) => tellPrimary({ interruption }),
     logger,
     worker,
     maxSteps: settings.AGENT_MAX_STEPS,
@@ -55,15 +59,19 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
   });
 
   let workers = 0;
+  let eventLog: EventLogState = 'ok';
   process.on('message', (message: PrimaryMessage) => {
-    if ('listening' in message) workers = message.listening;
+    if ('listening' in message) ({ listening: workers, eventLog } = message);
     else subscriptions.interrupt(message.interruption);
   });
 
   const checks = {
     postgres: () => database.query('select 1'),
     redis: () => Promise.all([redis.ping(), subscriber.ping()]),
-    clickhouse: () => eventLog.ping(),
+    clickhouse: async () => {
+      await pingClickHouse(clickhouseOf(settings));
+      if (eventLog !== 'ok') throw new DependencyError('clickhouse', eventLog);
+    },
     llm: () => llm.ping(),
   };
   const server = createHttpServer(logger);
@@ -85,7 +93,7 @@ export async function startWorker(settings: Settings, worker: number): Promise<v
     await runService.stop();
     contexts.close();
     webSockets.close();
-    await Promise.all([server.close(), eventLog.close()]);
+    await Promise.all([server.close(), lastMessage]);
     await Promise.all([database.close(), redis.quit(), subscriber.quit()]);
   });
 

@@ -15,7 +15,7 @@ const titles = { postgres: 'PostgreSQL', redis: 'Redis', clickhouse: 'ClickHouse
 type Dependency = keyof typeof titles;
 
 /** `unavailable`: no connection, or no answer in time. `full`: it answers, but has no room for what is written. */
-type DependencyState = 'unavailable' | 'full';
+export type DependencyState = 'unavailable' | 'full';
 export type DependencyCode = `${Dependency}_${DependencyState}`;
 
 /** A service that this one needs doesn't do its part. The answer to a client is 503. */
@@ -25,7 +25,7 @@ export class DependencyError extends ApiError {
   constructor(
     dependency: Dependency,
     readonly state: DependencyState,
-    options: ErrorOptions,
+    options?: ErrorOptions,
   ) {
     const problem = state === 'full' ? 'has no room left' : 'does not answer';
     super(503, `${dependency}_${state}`, `${titles[dependency]} ${problem}.`, options);

@@ -9,13 +9,11 @@ const answerTimeoutMs = 5000;
 const unavailable = /^(08|57P|53300|58)/;
 const diskFull = '53100';
 
-/** Both throw DependencyError when PostgreSQL can't be reached, doesn't answer in time or has no disk space. */
+/** Throws DependencyError when PostgreSQL can't be reached, doesn't answer in time or has no disk space. */
 export interface Sql {
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
 }
 export interface Database extends Sql {
-  /** Commits what `work` did, or rolls it back and rethrows its error. */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -31,32 +29,9 @@ export function createDatabase(databaseUrl: string, connections: number, logger:
 
   return {
     query: (text, values) => answerOf(pool.query(text, values)),
-    async transaction(work) {
-      const client = await answerOf(pool.connect());
-      const sql: Sql = { query: (text, values) => answerOf(client.query(text, values)) };
-      let usable = true;
-      try {
-        await sql.query('begin');
-        const result = await work(sql);
-        await sql.query('commit');
-        return result;
-      } catch (error) {
-        usable = !(error instanceof DependencyError) && (await succeeds(sql.query('rollback')));
-        throw error;
-      } finally {
-        // A connection that can't roll back is not given to anybody else.
-        client.release(!usable);
-      }
-    },
     close: () => pool.end(),
   };
 }
-
-const succeeds = (work: Promise<unknown>): Promise<boolean> =>
-  work.then(
-    () => true,
-    () => false,
-  );
 
 async function answerOf<T>(work: Promise<T>): Promise<T> {
   try {
@@ -79,9 +54,7 @@ function toDependencyError(error: unknown): unknown {
  * Runs idempotent DDL in one transaction. The advisory lock makes it safe for several processes to start at
  * once: `create … if not exists` alone is not.
  */
-export async function migrate(database: Database, ddl: string): Promise<void> {
-  await database.transaction(async (sql) => {
-    await sql.query('select pg_advisory_xact_lock(4711)');
-    await sql.query(ddl);
-  });
+export async function migrate(sql: Sql, ddl: string): Promise<void> {
+  // Statements that are sent together without values are one transaction.
+  await sql.query(`select pg_advisory_xact_lock(4711); ${ddl}`);
 }

@@ -33,7 +33,14 @@ export async function signToken(
 
 /** Checks a token's signature, its expiry and that its session was not closed. */
 export function createTokenVerifier(tokenSecret: string, sessions: Sessions) {
-  const key = new TextEncoder().encode(tokenSecret);
+  // Given as bytes, it would be imported for every token.
+  const key = crypto.subtle.importKey(
+    'raw',
+    new TextEncoder().encode(tokenSecret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['verify'],
+  );
 
   /** @throws ApiError 401 `token_missing`, `token_invalid`, `token_expired`, `session_revoked`. */
   async function verify(token: string | undefined): Promise<Caller> {
@@ -45,7 +52,7 @@ export function createTokenVerifier(tokenSecret: string, sessions: Sessions) {
 
   async function readClaims(token: string): Promise<z.infer<typeof claimsSchema>> {
     try {
-      const { payload } = await jwtVerify(token, key, { algorithms: ['HS256'] });
+      const { payload } = await jwtVerify(token, await key, { algorithms: ['HS256'] });
       return claimsSchema.parse(payload);
     } catch (error) {
       if (error instanceof errors.JWTExpired)

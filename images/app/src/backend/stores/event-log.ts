@@ -1,4 +1,4 @@
-import { DependencyError } from '../../shared/errors.js';
+import { DependencyError, type DependencyState } from '../../shared/errors.js';
 import { type Logger } from '../../shared/log.js';
 
 const flushIntervalMs = 500;
@@ -64,26 +64,47 @@ async function send(settings: ClickHouseSettings, sql: string, body?: string) {
   return { ok: response.ok, status: response.status, text: await response.text() };
 }
 
+/** Rejects when ClickHouse doesn't answer. */
+export async function pingClickHouse(settings: ClickHouseSettings): Promise<void> {
+  await query(settings, 'SELECT 1');
+}
+
 export async function createEventTable(settings: ClickHouseSettings): Promise<void> {
   await query(settings, `CREATE DATABASE IF NOT EXISTS ${settings.database}`);
   await query(settings, eventsDdl(settings.database));
 }
 
-/** Collects rows and inserts them in batches, at most half a second after they came. */
-export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
+/** Whether ClickHouse takes rows. */
+export type EventLogState = 'ok' | DependencyState;
+
+/**
+ * Collects rows and inserts them in batches, at most half a second after they came. Each insert makes ClickHouse
+ * write dozens of files: one event log for all workers.
+ * @param tellState Called when the state has changed; it is ok at first.
+ */
+export function createEventLog(
+  settings: ClickHouseSettings,
+  logger: Logger,
+  tellState: (state: EventLogState) => void,
+) {
   const insertSql = `INSERT INTO ${settings.database}.events FORMAT JSONEachRow`;
   let queue: EventRow[] = [];
   let timer: NodeJS.Timeout | undefined;
   let inserting: Promise<void> | undefined;
-  /** Why the oldest rows are still waiting. */
-  let failure: Error | undefined;
+  let state: EventLogState = 'ok';
+
+  function enter(next: EventLogState): void {
+    if (next === state) return;
+    state = next;
+    tellState(state);
+  }
 
   async function insertQueued(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue.slice(0, rowsPerInsert);
       await query(settings, insertSql, batch.map((row) => JSON.stringify(row)).join('\n'));
       queue = queue.slice(batch.length);
-      failure = undefined;
+      enter('ok');
     }
   }
 
@@ -92,7 +113,7 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
     timer = undefined;
     inserting ??= insertQueued()
       .catch((error: unknown) => {
-        failure = error instanceof Error ? error : new Error(String(error));
+        enter(error instanceof DependencyError ? error.state : 'unavailable');
         logger.error({ err: error, rows: queue.length }, 'events wait for ClickHouse');
         schedule();
       })
@@ -118,11 +139,6 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
       queue.push(row);
       schedule();
     },
-    /** Rejects when ClickHouse doesn't answer, or takes no rows. */
-    async ping(): Promise<void> {
-      await query(settings, 'SELECT 1');
-      if (failure !== undefined) throw failure;
-    },
     /** Inserts what is queued. */
     async close(): Promise<void> {
       await inserting;
@@ -131,4 +147,3 @@ export function createEventLog(settings: ClickHouseSettings, logger: Logger) {
     },
   };
 }
-export type EventLog = ReturnType<typeof createEventLog>;

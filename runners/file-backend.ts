@@ -1,5 +1,5 @@
 import { existsSync, watch } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -41,6 +41,25 @@ export function stateFileOf(backend: string, stack: string): string | undefined 
   if (root === undefined) return undefined;
   const file = path.join(root, '.pulumi', 'stacks', configNamespace, `${stack}.json`);
   return existsSync(file) ? file : undefined;
+}
+
+/**
+ * Removes what Pulumi keeps of a stack that it has removed: copies of its states, and empty folders. They would grow
+ * by 100 KiB with each environment. Knows nothing of any other backend, and doesn't reject: nobody needs them gone.
+ */
+export async function removeCopies(backend: string, stack: string): Promise<void> {
+  const root = folderOf(backend);
+  if (root === undefined || stateFileOf(backend, stack) !== undefined) return;
+  const [states, backups, history, locks] = ['stacks', 'backups', 'history', 'locks/organization'].map(
+    (kind) => path.join(root, '.pulumi', kind, configNamespace, stack),
+  ) as [string, string, string, string];
+  const files = ['', '.gz'].flatMap((packed) =>
+    ['.bak', '.bak.attrs'].map((copy) => `${states}.json${packed}${copy}`),
+  );
+  await Promise.allSettled([
+    ...[...files, backups].map((one) => rm(one, { recursive: true, force: true })),
+    ...[history, locks].map((folder) => rmdir(folder)),
+  ]);
 }
 
 /** Tells when the state of a stack is written, where that can be seen. @returns what ends it. */

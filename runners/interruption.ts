@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Interruption } from './preparation.js';
 
 /** npm passes a terminal's Ctrl-C on to a program that got it already: the second one of a pair is no second wish. */
@@ -14,6 +15,8 @@ interface Listening extends Interruption {
 export function listenForInterruption(onFirst: () => void): Listening {
   const stop = new AbortController();
   const abandon = new AbortController();
+  // Every suite and everything that comes up or goes down listens, as many of them as run at once.
+  setMaxListeners(0, stop.signal, abandon.signal);
   let firstMs: number | undefined;
   const onSignal = (): void => {
     const nowMs = performance.now();

@@ -8,7 +8,7 @@ import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram } from './exec.js';
-import { lockHoldersOf, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
+import { lockHoldersOf, removeCopies, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
@@ -188,6 +188,7 @@ export function pulumiStacks(
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.
         if (lockLeft) await quick(['cancel', name, '--yes'], folder);
         await operation('destroy', ['--remove'], control);
+        await removeCopies(backendOf(env), name);
       },
     };
   };

@@ -66,7 +66,7 @@ async function rehearseWith(
   expect(record.verdict.decision).toBe('no-go');
   expect(suite.destruction).toEqual({ kind: 'destroyed' });
   expect(await dockerEngine(docker).leftovers({ runId: record.runId, suite: name })).toEqual([]);
-  expect(result.stacks).toEqual([]);
+  expect(result.stateFiles).toEqual([]);
   return { result, suite };
 }
 

@@ -22,8 +22,8 @@ export interface CliResult {
   exitCode: number | undefined;
   stdout: string;
   stderr: string;
-  /** Stacks in its own state, which was empty before. */
-  stacks: string[];
+  /** Files in its own state, which was empty before, of stacks or of what they were. */
+  stateFiles: string[];
 }
 
 /** `npm start` as people type it, but for npm itself, by default with a state of its own. */
@@ -53,16 +53,17 @@ export async function runCli({
       onOutput?.(chunk.toString('utf8'), (signal) => subprocess.kill(signal));
     });
     const { exitCode, stdout, stderr } = await subprocess;
-    return { exitCode, stdout, stderr, stacks: await stacksIn(state) };
+    return { exitCode, stdout, stderr, stateFiles: await stateFilesIn(state) };
   } finally {
     await rm(settingsFile, { force: true });
     await rm(state, { recursive: true });
   }
 }
 
-async function stacksIn(state: string): Promise<string[]> {
-  const files = await readdir(path.join(state, '.pulumi', 'stacks', 'rehearsal')).catch(() => []);
-  return files.filter((file) => file.endsWith('.json'));
+async function stateFilesIn(state: string): Promise<string[]> {
+  const entries = await readdir(state, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  return files.filter((name) => !name.startsWith('meta.yaml'));
 }
 
 /** A script of package.json as people type it in the checkout. */

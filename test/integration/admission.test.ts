@@ -115,7 +115,7 @@ test(
     expect(result.exitCode).toBe(exitCodes.error);
     expect(result.stderr).toContain(`the services' memory limits sum up to ${String(memoryMb)} MiB`);
     expect(result.stderr).toMatch(/│ backend +│ +\d+ │/);
-    expect(result.stacks).toEqual([]);
+    expect(result.stateFiles).toEqual([]);
     const made = (await engine.everything()).filter(
       ({ labels }) => labels['rehearsal.suite'] === 'never-fits',
     );

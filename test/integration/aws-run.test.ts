@@ -42,7 +42,7 @@ async function recordOf(result: CliResult): Promise<RunRecord> {
 /** Nothing is left in AWS, in the state or among the leases. */
 async function expectNothingLeft(result: CliResult, { runId }: RunRecord): Promise<void> {
   expect(cloud.ec2.remaining()).toEqual([]);
-  expect(result.stacks).toEqual([]);
+  expect(result.stateFiles).toEqual([]);
   expect((await readLeases()).leases.filter((lease) => lease.runId === runId)).toEqual([]);
 }
 

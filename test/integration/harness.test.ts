@@ -45,7 +45,7 @@ describe('the runner survives a suite that', () => {
       const children = await readFile(path.join(folder, suite, 'results', 'children.json'), 'utf8');
       for (const pid of JSON.parse(children) as number[]) expect(await isAlive(pid)).toBe(false);
       expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
-      expect(result.stacks).toEqual([]);
+      expect(result.stateFiles).toEqual([]);
     },
     timeoutMs,
   );
@@ -95,7 +95,7 @@ describe('the runner survives a suite that', () => {
       expect(result.stderr).toMatch(/^The reports can't be written: .*record\.json/m);
       const runId = path.basename(artifactsOf(result));
       expect(await engine.leftovers({ runId, suite })).toEqual([]);
-      expect(result.stacks).toEqual([]);
+      expect(result.stateFiles).toEqual([]);
     },
     timeoutMs,
   );

@@ -101,7 +101,7 @@ describe('bad input', () => {
       for (const text of says) expect(result.stderr).toContain(text);
       // Neither a stack trace nor a half-made stack.
       expect(result.stderr).not.toMatch(/^\s+at /m);
-      expect(result.stacks).toEqual([]);
+      expect(result.stateFiles).toEqual([]);
     },
     timeoutMs,
   );

@@ -62,7 +62,7 @@ describe('the main job with one suite', () => {
 
   test('has left nothing behind', async () => {
     expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
-    expect(result.stacks).toEqual([]);
+    expect(result.stateFiles).toEqual([]);
     expect(existsSync(path.join(folder, suite, 'environment.json'))).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe('an interrupted run', () => {
       for (const { name } of record.suites) {
         expect(await engine.leftovers({ runId: record.runId, suite: name })).toEqual([]);
       }
-      expect(result.stacks).toEqual([]);
+      expect(result.stateFiles).toEqual([]);
     },
     timeoutMs,
   );

@@ -208,7 +208,7 @@ test('a run whose secrets cannot be read starts nothing, with one error', async 
     expect(result.stderr).toContain(`${key} can't be decrypted`);
   }
   expect(result.stderr).not.toMatch(/^\s+at /m);
-  expect(result.stacks).toEqual([]);
+  expect(result.stateFiles).toEqual([]);
 }, 120_000);
 
 async function filesIn(folder: string): Promise<string[]> {

@@ -136,7 +136,7 @@ describe('the main job on another machine', () => {
   test('was there and not here, and has left nothing', async () => {
     expect(seenHere).not.toContain(record.runId);
     expect(await containersThere()).toEqual([]);
-    expect(result.stacks).toEqual([]);
+    expect(result.stateFiles).toEqual([]);
     const { leases } = await readLeases();
     expect(leases.filter(({ runId }) => runId === record.runId)).toEqual([]);
   });
@@ -180,7 +180,7 @@ test.each([
     expect(result.exitCode).toBe(exitCodes.harnessError);
     expect(record.suites[0]?.destruction).toEqual({ kind: 'destroyed' });
     expect(await containersThere()).toEqual([]);
-    expect(result.stacks).toEqual([]);
+    expect(result.stateFiles).toEqual([]);
   },
   timeoutMs,
 );
@@ -228,7 +228,7 @@ test(
     expect(result.exitCode).toBe(exitCodes.error);
     expect(result.stderr).toMatch(/sum up to 1712 MiB, the Docker host has 2048 MiB/);
     expect(await containersThere()).toEqual([]);
-    expect(result.stacks).toEqual([]);
+    expect(result.stateFiles).toEqual([]);
   },
   timeoutMs,
 );

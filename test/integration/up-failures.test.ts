@@ -113,7 +113,7 @@ describe('an environment that does not come up because of', () => {
       expect(result.exitCode).toBe(exitCodes.harnessError);
       const engine = dockerEngine(connectDocker(resolveDockerHost()));
       expect(await engine.leftovers({ runId: record.runId, suite })).toEqual([]);
-      expect(result.stacks).toEqual([]);
+      expect(result.stateFiles).toEqual([]);
     },
     timeoutMs,
   );

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { folderOf, isGone, lockHoldersOf, stackFilesOf } from '../../runners/file-backend.js';
+import { folderOf, isGone, lockHoldersOf, removeCopies, stackFilesOf } from '../../runners/file-backend.js';
 
 let root: string;
 let backend: string;
@@ -51,6 +51,50 @@ test('the stacks in a backend of files are this project’s, without their backu
   }
   expect(await stackFilesOf(backend)).toEqual(['rehearsal-one.dotted', 'rehearsal-packed']);
   expect(await stackFilesOf('s3://bucket')).toBeUndefined();
+});
+
+describe('copies of a state', () => {
+  /** As Pulumi leaves them of a stack that it has removed. */
+  async function leaveCopies(stack: string): Promise<void> {
+    const of = (kind: string): string => path.join(root, '.pulumi', kind, 'rehearsal');
+    for (const kind of ['backups', 'history', 'locks/organization'])
+      await mkdir(path.join(of(kind), stack), { recursive: true });
+    await mkdir(of('stacks'), { recursive: true });
+    for (const copy of ['json.bak', 'json.bak.attrs', 'json.gz.bak'])
+      await writeFile(path.join(of('stacks'), `${stack}.${copy}`), '{}');
+    await writeFile(path.join(of('backups'), stack, `${stack}.1795809441479272288.json`), '{}');
+  }
+  const left = async (): Promise<string[]> =>
+    (await readdir(root, { recursive: true })).filter((name) => name.includes('one')).sort();
+
+  test('go with a stack that is gone, and no other’s do', async () => {
+    await leaveCopies('one');
+    await leaveCopies('one-more');
+    const others = (await left()).filter((name) => name.includes('one-more'));
+    await removeCopies(backend, 'one');
+    expect(await left()).toEqual(others);
+    expect(others.length).toBeGreaterThan(0);
+    await removeCopies(backend, 'one');
+  });
+
+  test('stay as long as there is a stack of that name, and while somebody holds its lock', async () => {
+    await leaveCopies('one');
+    const state = path.join(root, '.pulumi', 'stacks', 'rehearsal', 'one.json');
+    await writeFile(state, '{}');
+    const before = await left();
+    await removeCopies(backend, 'one');
+    expect(await left()).toEqual(before);
+
+    await rm(state);
+    const lock = '.pulumi/locks/organization/rehearsal/one/lock.json';
+    await writeFile(path.join(root, lock), '{}');
+    await removeCopies(backend, 'one');
+    expect(await left()).toEqual([path.dirname(lock), lock]);
+  });
+
+  test('are nobody’s business where the backend isn’t one of files', async () => {
+    await expect(removeCopies('s3://bucket', 'one')).resolves.toBeUndefined();
+  });
 });
 
 describe('who holds a lock', () => {

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import ssh2 from 'ssh2';
@@ -27,7 +28,13 @@ beforeAll(async () => {
   await writeFile(path.join(folder, 'Pulumi.yaml'), 'name: host-keys\nruntime: nodejs\nmain: index.ts\n');
   await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }');
   await writeFile(path.join(folder, 'index.ts'), program);
-  const env = { ...engine.env, PULUMI_SKIP_UPDATE_CHECK: 'true' };
+  const state = path.join(folder, 'state');
+  await mkdir(state);
+  const env = {
+    ...engine.env,
+    PULUMI_BACKEND_URL: pathToFileURL(state).href,
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+  };
   pulumi = async (...args) => {
     const { stdout } = await execa(engine.pulumi, [...args, '--non-interactive'], { cwd: folder, env });
     return stdout;

@@ -4,7 +4,7 @@ import { type Logger } from '../../shared/log.js';
 const flushIntervalMs = 500;
 const requestTimeoutMs = 5000;
 const rowsPerInsert = 2000;
-const maxQueuedRows = 20_000;
+const maxQueuedRows = 80_000;
 /** ClickHouse's NOT_ENOUGH_SPACE, or the kernel's ENOSPC. */
 const noSpace = /^Code: 243\b|errno: 28\b/;
 

@@ -56,7 +56,8 @@ export async function runCli({
     return { exitCode, stdout, stderr, stateFiles: await stateFilesIn(state) };
   } finally {
     await rm(settingsFile, { force: true });
-    await rm(state, { recursive: true });
+    // What a killed program has started may still write into it.
+    await rm(state, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

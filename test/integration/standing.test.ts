@@ -129,12 +129,15 @@ test(
 test(
   'an environment that doesn’t fit beside the others waits, and leaves nothing when that is interrupted',
   async () => {
-    const filler = leaseOf(`${stack}-filler`, { memoryMb: 10_000_000, backend: pathToFileURL(state).href });
+    // The same engine by another name has a line of its own: other tests' environments needn't wait as well.
+    const dockerHost = resolveDockerHost().replace('unix:///', 'unix:///./');
+    const backend = pathToFileURL(state).href;
+    const filler = leaseOf(`${stack}-filler`, { memoryMb: 10_000_000, backend, dockerHost });
     await writeLease(filler);
     try {
       const up = execa(process.execPath, ['engine/bootstrap.mjs', 'up', '--stack', stack], {
         cwd: checkout,
-        env: { PULUMI_BACKEND_URL: pathToFileURL(state).href },
+        env: { PULUMI_BACKEND_URL: backend, DOCKER_HOST: dockerHost },
         reject: false,
       });
       up.stderr.on('data', (chunk: Buffer) => {

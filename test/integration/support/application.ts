@@ -146,8 +146,13 @@ export async function startApplication(name: string, config: Record<string, unkn
     containerOf,
     exec,
     health,
+    /** The services that others connect to, and that connect to others. */
     untilHealthy: (): Promise<unknown> =>
-      waitUntil(health, ({ status }) => status === 200, { what: 'the backend is healthy', ...patience }),
+      waitUntil(
+        () => Promise.all([health('backend'), health('auth')]),
+        (answers) => answers.every(({ status }) => status === 200),
+        { what: 'backend and auth are healthy', ...patience },
+      ),
     newUser,
     async newThread(): Promise<Thread> {
       const token = await newUser();

@@ -27,11 +27,15 @@ export function isGone(backend: string): boolean {
   return folder !== undefined && !existsSync(folder);
 }
 
+const locks = 'locks/organization';
+/** Where a backend of files keeps what it has of this project's stacks. */
+const folderIn = (root: string, kind: string): string => path.join(root, '.pulumi', kind, configNamespace);
+
 /** Names of this project's stacks in a backend of files; undefined where the backend is another. */
 export async function stackFilesOf(backend: string): Promise<string[] | undefined> {
   const root = folderOf(backend);
   if (root === undefined) return undefined;
-  const files = await readdir(path.join(root, '.pulumi', 'stacks', configNamespace));
+  const files = await readdir(folderIn(root, 'stacks'));
   return files.flatMap((file) => /^(.+)\.json(\.gz)?$/.exec(file)?.[1] ?? []).sort();
 }
 
@@ -39,7 +43,7 @@ export async function stackFilesOf(backend: string): Promise<string[] | undefine
 export function stateFileOf(backend: string, stack: string): string | undefined {
   const root = folderOf(backend);
   if (root === undefined) return undefined;
-  const file = path.join(root, '.pulumi', 'stacks', configNamespace, `${stack}.json`);
+  const file = path.join(folderIn(root, 'stacks'), `${stack}.json`);
   return existsSync(file) ? file : undefined;
 }
 
@@ -50,15 +54,13 @@ export function stateFileOf(backend: string, stack: string): string | undefined 
 export async function removeCopies(backend: string, stack: string): Promise<void> {
   const root = folderOf(backend);
   if (root === undefined || stateFileOf(backend, stack) !== undefined) return;
-  const [states, backups, history, locks] = ['stacks', 'backups', 'history', 'locks/organization'].map(
-    (kind) => path.join(root, '.pulumi', kind, configNamespace, stack),
-  ) as [string, string, string, string];
-  const files = ['', '.gz'].flatMap((packed) =>
-    ['.bak', '.bak.attrs'].map((copy) => `${states}.json${packed}${copy}`),
+  const copies = ['json.bak', 'json.bak.attrs', 'json.gz.bak', 'json.gz.bak.attrs'].map((suffix) =>
+    path.join(folderIn(root, 'stacks'), `${stack}.${suffix}`),
   );
+  const backups = path.join(folderIn(root, 'backups'), stack);
   await Promise.allSettled([
-    ...[...files, backups].map((one) => rm(one, { recursive: true, force: true })),
-    ...[history, locks].map((folder) => rmdir(folder)),
+    ...[...copies, backups].map((one) => rm(one, { recursive: true, force: true })),
+    ...['history', locks].map((kind) => rmdir(path.join(folderIn(root, kind), stack))),
   ]);
 }
 
@@ -93,7 +95,7 @@ export async function lockHoldersOf(backend: string, stack: string): Promise<Loc
   const holders: LockHolders = { alive: [], dead: 0, unknown: 0 };
   const root = folderOf(backend);
   if (root === undefined) return holders;
-  const folder = path.join(root, '.pulumi', 'locks', 'organization', configNamespace, stack);
+  const folder = path.join(folderIn(root, locks), stack);
   const names = await readdir(folder).catch(() => []);
   for (const name of names.filter((each) => each.endsWith('.json'))) {
     // One that is given back meanwhile keeps nobody out.

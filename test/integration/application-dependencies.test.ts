@@ -165,16 +165,8 @@ test('users go on while ClickHouse hangs, and their events are logged when it is
     subscriber.say('hello');
     await subscriber.seen('agent_completed');
   });
-  const { url, user, password, database } = app.outputs.endpoints.clickhouse;
-  const countRows = async (): Promise<string> => {
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'X-ClickHouse-User': user, 'X-ClickHouse-Key': password },
-      body: `SELECT count() FROM ${database}.events WHERE thread_id = '${thread.threadId}'`,
-    });
-    return (await answer.text()).trim();
-  };
-  await waitUntil(countRows, (count) => count === '3', { what: 'three rows', ...patience });
+  const logged = (): Promise<number[]> => app.loggedSeqs(thread);
+  await waitUntil(logged, ({ length }) => length === 3, { what: 'three rows', ...patience });
 }, 60_000);
 
 test('an LLM that hangs is named, and fails the runs that need it', async () => {

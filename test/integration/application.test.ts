@@ -28,19 +28,6 @@ const killWorker = (worker: number | undefined): Promise<number | null> =>
      done`,
   );
 
-/** The numbers of a thread's events in ClickHouse. */
-async function loggedSeqs(threadId: string): Promise<number[]> {
-  const { url, user, password, database } = app.outputs.endpoints.clickhouse;
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'X-ClickHouse-User': user, 'X-ClickHouse-Key': password },
-    body: `SELECT seq FROM ${database}.events WHERE thread_id = '${threadId}' ORDER BY seq FORMAT TSV`,
-  });
-  const text = await response.text();
-  expect({ status: response.status, text }).toMatchObject({ status: 200 });
-  return text.split('\n').filter(Boolean).map(Number);
-}
-
 test('a killed worker is replaced; its run fails for everybody to see, those of others go on', async () => {
   const [thread, neighbours] = [await app.newThread(), await app.newThread()];
   const first = await app.follow(thread);
@@ -74,10 +61,10 @@ test('a killed worker is replaced; its run fails for everybody to see, those of 
   expect(witness.seqs()).toEqual(second.seqs());
   // What the killed one had emitted in its last moments, too.
   const logged = await waitUntil(
-    () => loggedSeqs(thread.threadId),
+    () => app.loggedSeqs(thread),
     ({ length }) => length >= 6,
     { what: 'rows in ClickHouse', ...patience },
-  ).catch(() => loggedSeqs(thread.threadId));
+  ).catch(() => app.loggedSeqs(thread));
   expect(logged).toEqual(second.seqs());
 }, 60_000);
 

@@ -163,6 +163,18 @@ export async function startApplication(name: string, config: Record<string, unkn
     },
     follow,
     followOn,
+    /** The numbers of a thread's events in ClickHouse, in order. */
+    async loggedSeqs({ threadId }: Thread): Promise<number[]> {
+      const { url, user, password, database } = endpoints.clickhouse;
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'X-ClickHouse-User': user, 'X-ClickHouse-Key': password },
+        body: `SELECT seq FROM ${database}.events WHERE thread_id = '${threadId}' ORDER BY seq FORMAT TSV`,
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`ClickHouse answered ${String(response.status)}: ${text}`);
+      return text.split('\n').filter(Boolean).map(Number);
+    },
     async logOf(service: ServiceName): Promise<string> {
       return textOfFrames(await containerOf(service).logs({ stdout: true, stderr: true }));
     },

@@ -32,17 +32,13 @@ export async function startPrimary(settings: Settings): Promise<void> {
   const logger = createLogger('backend', { worker: 0 });
   const listening = new Set<Worker>();
   let stopping = false;
-  let eventLogState: EventLogState = 'ok';
 
   const tellWorkers = (message: PrimaryMessage): void => {
     // One that has just died hears nothing; its exit is handled.
     for (const worker of listening) worker.send(message, () => undefined);
   };
-  const announce = (): void => tellWorkers({ listening: listening.size, eventLog: eventLogState });
-  const eventLog = createEventLog(clickhouseOf(settings), logger, (state) => {
-    eventLogState = state;
-    announce();
-  });
+  const announce = (): void => tellWorkers({ listening: listening.size, eventLog: eventLog.state() });
+  const eventLog = createEventLog(clickhouseOf(settings), logger, announce);
   const fork = (number: number): void => {
     const worker = cluster.fork({ WORKER_NUMBER: String(number) });
     worker.once('listening', () => {

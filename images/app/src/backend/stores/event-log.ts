@@ -80,13 +80,9 @@ export type EventLogState = 'ok' | DependencyState;
 /**
  * Collects rows and inserts them in batches, at most half a second after they came. Each insert makes ClickHouse
  * write dozens of files: one event log for all workers.
- * @param tellState Called when the state has changed; it is ok at first.
+ * @param onChange Called when the state has changed; it is ok at first.
  */
-export function createEventLog(
-  settings: ClickHouseSettings,
-  logger: Logger,
-  tellState: (state: EventLogState) => void,
-) {
+export function createEventLog(settings: ClickHouseSettings, logger: Logger, onChange: () => void) {
   const insertSql = `INSERT INTO ${settings.database}.events FORMAT JSONEachRow`;
   let queue: EventRow[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -96,7 +92,7 @@ export function createEventLog(
   function enter(next: EventLogState): void {
     if (next === state) return;
     state = next;
-    tellState(state);
+    onChange();
   }
 
   async function insertQueued(): Promise<void> {
@@ -128,6 +124,7 @@ export function createEventLog(
   }
 
   return {
+    state: () => state,
     push(row: EventRow): void {
       if (queue.length >= maxQueuedRows) {
         logger.error(

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { z } from 'zod';
 import { AgentError } from './events.js';
 import { serverSentEvents } from './sse.js';
@@ -70,25 +73,45 @@ const chunkSchema = z.object({
 /** A client for any server that speaks OpenAI's chat completions with streaming. */
 export function createLlmClient({ baseUrl, model, apiKey, timeoutMs }: LlmSettings): LlmClient {
   const root = baseUrl.replace(/\/+$/, '');
-  const headers = {
-    'content-type': 'application/json',
-    ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }),
-  };
+  const headers = apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` };
+  // `fetch` costs three times as much for each reply, most of it in its web streams.
+  const client = new URL(root).protocol === 'https:' ? https : http;
+  const agent = new client.Agent({ keepAlive: true });
+
+  async function send(
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    body = '',
+  ): Promise<IncomingMessage> {
+    const request = client.request(`${root}${path}`, {
+      method,
+      agent,
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      signal,
+    });
+    // After the response has come, the response tells what fails.
+    request.on('error', () => undefined);
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return response;
+  }
 
   async function request(body: string, signal: AbortSignal): Promise<LlmReply> {
-    const response = await fetch(`${root}/chat/completions`, { method: 'POST', headers, body, signal });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw new AgentError('llm_error', `The LLM answered with HTTP ${response.status}.`);
+    const response = await send('POST', '/chat/completions', signal, body);
+    const { statusCode, headers } = response;
+    if (statusCode !== 200) {
+      response.destroy();
+      throw new AgentError('llm_error', `The LLM answered with HTTP ${statusCode}.`);
     }
-    if (response.body === null || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
-      await response.body?.cancel();
+    if (!headers['content-type']?.startsWith('text/event-stream')) {
+      response.destroy();
       throw new AgentError(
         'llm_invalid_response',
         'The LLM answered with something other than a stream of events.',
       );
     }
-    return readStream(response.body);
+    return readStream(response);
   }
 
   return {
@@ -113,9 +136,9 @@ export function createLlmClient({ baseUrl, model, apiKey, timeoutMs }: LlmSettin
       }
     },
     async ping() {
-      const response = await fetch(`${root}/models`, { headers, signal: AbortSignal.timeout(timeoutMs) });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`GET ${root}/models: HTTP ${response.status}`);
+      const response = await send('GET', '/models', AbortSignal.timeout(timeoutMs));
+      response.resume();
+      if (response.statusCode !== 200) throw new Error(`GET ${root}/models: HTTP ${response.statusCode}`);
     },
   };
 }
@@ -151,13 +174,14 @@ function toWire(message: ChatMessage): object {
   };
 }
 
-async function readStream(body: ReadableStream<Uint8Array>): Promise<LlmReply> {
+async function readStream(body: IncomingMessage): Promise<LlmReply> {
   let content = '';
   const calls = new Map<number, ToolCall>();
   let finished = false;
   let characters = 0;
   for await (const data of serverSentEvents(body)) {
-    if (data === '[DONE]') break;
+    // Read to its end, the connection can be used again.
+    if (data === '[DONE]') continue;
     characters += data.length;
     if (characters > maxReplyCharacters) throw invalid('The LLM sent more than a reply may hold.');
     for (const { delta, finish_reason: finishReason } of readChunk(data).choices) {

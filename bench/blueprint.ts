@@ -13,6 +13,8 @@ export interface ServiceBlueprint {
   hostname: string;
   memoryBytes: number;
   memorySwapBytes: number;
+  /** 0: the engine's default. */
+  cpuShares: number;
   pidsLimit: number;
   readOnly: boolean;
   tmpfs: Readonly<Record<string, string>>;
@@ -75,6 +77,7 @@ export function blueprintOf(
     hostname: Config.Hostname,
     memoryBytes: HostConfig.Memory ?? 0,
     memorySwapBytes: HostConfig.MemorySwap ?? 0,
+    cpuShares: HostConfig.CpuShares ?? 0,
     pidsLimit: HostConfig.PidsLimit ?? 0,
     readOnly: HostConfig.ReadonlyRootfs ?? false,
     tmpfs: HostConfig.Tmpfs ?? {},

@@ -53,6 +53,7 @@ function serviceOf(
     user: service.user,
     mem_limit: service.memoryBytes,
     memswap_limit: service.memorySwapBytes,
+    cpu_shares: service.cpuShares,
     pids_limit: service.pidsLimit,
     read_only: service.readOnly,
     tmpfs: Object.entries(service.tmpfs).map(([path, options]) => `${path}:${options}`),

@@ -108,6 +108,7 @@ function optionsOf(
     HostConfig: {
       Memory: spec.memoryBytes,
       MemorySwap: spec.memorySwapBytes,
+      CpuShares: spec.cpuShares,
       PidsLimit: spec.pidsLimit,
       ReadonlyRootfs: spec.readOnly,
       Tmpfs: spec.tmpfs,

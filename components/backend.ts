@@ -39,6 +39,8 @@ export class Backend extends ServiceContainer {
           LLM_API_KEY: args.llm.apiKey,
           TOKEN_SECRET: args.tokenSecret,
         },
+        // Events wait while it waits for a processor, whatever else the machine is busy with.
+        cpuShares: 4096,
         readiness: { kind: 'http', internalPort: backendPort, path: '/health' },
         after: args.after,
       },

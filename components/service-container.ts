@@ -30,6 +30,8 @@ export interface ServiceContainerArgs {
   dataPath?: string;
   /** Small writable places on the otherwise read-only root, path → mount options. */
   tmpfs?: Record<string, string>;
+  /** Its weight for a processor that others want too; 1024 is the weight of a service without. */
+  cpuShares?: number;
   readiness?: Readiness;
   /** Services that have to be ready before this one is started. */
   after?: ServiceContainer[];
@@ -84,6 +86,7 @@ export class ServiceContainer extends pulumi.ComponentResource {
         memory: spec.memoryMb,
         // Unset, the daemon allows twice the memory and the difference reads back as drift.
         memorySwap: spec.memoryMb,
+        ...(args.cpuShares === undefined ? {} : { cpuShares: args.cpuShares }),
         networksAdvanced: [{ name: context.network, aliases: [spec.name] }],
         ports: [{ internal: args.port, ip: '127.0.0.1' }],
         volumes,

@@ -154,11 +154,12 @@ describe('an up whose containers may not start yet', () => {
 describe.each(serviceNames)('the container of %s', (name) => {
   const { memoryMb, healthCheck } = profiles.small.services[name];
 
-  test('has its hard memory limit, swap included, and a pids limit', () => {
+  test('has its hard memory limit, swap included, a pids limit and its share of the processors', () => {
     expect(inspected[name].HostConfig).toMatchObject({
       Memory: memoryMb * mebibyte,
       MemorySwap: memoryMb * mebibyte,
       PidsLimit: 256,
+      CpuShares: name === 'backend' ? 4096 : 0,
     });
   });
 

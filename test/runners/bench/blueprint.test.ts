@@ -17,6 +17,7 @@ describe('blueprint', () => {
       HostConfig: {
         Memory: 5,
         MemorySwap: 6,
+        CpuShares: 8,
         PidsLimit: 7,
         ReadonlyRootfs: true,
         Tmpfs: { '/tmp': 'size=1m' },
@@ -35,6 +36,7 @@ describe('blueprint', () => {
       hostname: 'backend',
       memoryBytes: 5,
       memorySwapBytes: 6,
+      cpuShares: 8,
       pidsLimit: 7,
       readOnly: true,
       tmpfs: { '/tmp': 'size=1m' },

@@ -30,6 +30,7 @@ describe('compose file', () => {
       user: '1000:1000',
       mem_limit: 67108864,
       memswap_limit: 67108864,
+      cpu_shares: 512,
       pids_limit: 256,
       read_only: true,
       tmpfs: [],

@@ -11,6 +11,7 @@ const service: ServiceBlueprint = {
   hostname: 'any',
   memoryBytes: 64 * 1024 * 1024,
   memorySwapBytes: 64 * 1024 * 1024,
+  cpuShares: 512,
   pidsLimit: 256,
   readOnly: true,
   tmpfs: {},

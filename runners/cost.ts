@@ -53,6 +53,10 @@ const sumOf = (figures: readonly number[]): number => figures.reduce((sum, figur
 export const dollars = (usd: number): string => `$${usd < 0.1 ? usd.toFixed(4) : usd.toFixed(2)}`;
 
 /** What the figures hold for. */
-export const priceNote = (spot: boolean, prices = `${priceList.region}, ${priceList.date}`): string =>
+export const priceNote = (
+  { spot, region }: { spot: boolean; region: string },
+  prices = `${priceList.region}, ${priceList.date}`,
+): string =>
   `on-demand list prices of ${prices}, with volume and public address, without tax or data transfer` +
+  (region === priceList.region ? '' : `; ${region} has prices of its own`) +
   (spot ? '; spot instances cost at most that' : '');

@@ -15,6 +15,7 @@ import { leaveEngine, placeOf, placeOfStack } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
 import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
 import { regionsOfSettings } from './regions.js';
+import { restoreSettings } from './settings-before.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
 import { takeOver } from './take-over.js';
 
@@ -145,6 +146,8 @@ async function destroyOne(
       await takeOver({ ...orphan, backend }, { stacks, engine: itsEngine, clouds: others, folder, onLine });
     };
     await (lease === undefined ? work() : settleLease(lease, work));
+    const note = await restoreSettings(checkout, orphan.stack);
+    if (note !== undefined) progress.note(note);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 import { createHash, randomInt } from 'node:crypto';
+import { ConfigError } from '../components/config.js';
 
 const slugLength = 20;
 const stackSuiteLength = 30;
@@ -51,4 +52,11 @@ function shorten(text: string, length: number): string {
 function digestOf(text: string): string {
   const digest = createHash('sha256').update(text).digest('hex');
   return (BigInt(`0x${digest}`) % 36n ** BigInt(digestLength)).toString(36).padStart(digestLength, '0');
+}
+
+/** @throws ConfigError that names the stacks there are. */
+export function assertIsOneOf(stacks: readonly string[], stack: string): void {
+  if (stacks.includes(stack)) return;
+  const known = stacks.length === 0 ? 'there is none at all' : `there are ${stacks.join(', ')}`;
+  throw new ConfigError([`--stack ${stack}: there is no such stack; ${known}`], 'the command line');
 }

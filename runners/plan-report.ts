@@ -43,6 +43,6 @@ export function costLine(plan: Pick<Plan, 'suites' | 'together'> & { aws: AwsPla
   const count = instances === 1 ? '1 instance' : `${String(instances)} instances`;
   return (
     `Cost: at most ${dollars(usd)} for ${count} of type ${plan.aws.type.name}, ` +
-    `if each suite takes all of its time (${priceNote(plan.aws.spot)})`
+    `if each suite takes all of its time (${priceNote(plan.aws)})`
   );
 }

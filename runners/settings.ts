@@ -22,7 +22,14 @@ export interface Settings {
   encryption: Encryption;
 }
 
-const fileSchema = encryptionSchema.extend({ config: z.record(z.string(), z.unknown()).nullish() });
+const fileSchema = encryptionSchema.extend({
+  config: z.record(z.string(), z.unknown()).nullish(),
+  /** Of Pulumi ESC. */
+  environment: z.unknown().optional(),
+});
+const fileKeys = Object.keys(fileSchema.shape);
+/** This project, its providers, and Pulumi itself. */
+const namespaces = [configNamespace, 'docker', 'aws', 'pulumi'];
 
 const defaultStack = 'dev';
 
@@ -75,9 +82,20 @@ export function settingsOf(file: unknown, source: string): Settings {
       source,
     );
   }
-  const { config, ...encryption } = parsed.data;
-  const entries = Object.entries(config ?? {}).map(([key, value]) => [withNamespace(key), value]);
-  return { source, config: Object.fromEntries(entries) as Settings['config'], encryption };
+  const { config, ...rest } = parsed.data;
+  const entries = Object.entries(config ?? {}).map(([key, value]) => [withNamespace(key), value] as const);
+  const problems = [
+    ...Object.keys(file as object)
+      .filter((key) => !fileKeys.includes(key))
+      .map(
+        (key) => `${key}: allowed at the top are ${fileKeys.join(', ')}; all settings belong under config`,
+      ),
+    ...entries
+      .filter(([key]) => !namespaces.includes(key.split(':')[0] ?? ''))
+      .map(([key]) => `${key}: allowed before the colon are ${namespaces.join(', ')}`),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems, source);
+  return { source, config: Object.fromEntries(entries), encryption: encryptionSchema.parse(rest) };
 }
 
 /** Pulumi takes a key without a namespace for one of the project's own. */

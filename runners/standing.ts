@@ -26,7 +26,8 @@ import { showWaiting } from './phases.js';
 import { awsPlanOf } from './plan.js';
 import { plain } from './report/terminal.js';
 import { readSettings, type Settings } from './settings.js';
-import { destroyCommandOf, standingStacks } from './stack.js';
+import { rememberingSettings, stacksFolder } from './settings-before.js';
+import { destroyCommandOf, standingStacks, type Stack } from './stack.js';
 import { markOf } from './take-over.js';
 import { latest, tenureOf } from './tenure.js';
 
@@ -36,8 +37,6 @@ export interface UpChoices {
   ttlMinutes?: number;
 }
 
-/** Where stacks that outlive a command keep their logs, relative to the checkout. */
-export const stacksFolder = path.join('.rehearsal', 'stacks');
 /** As long as a host made for it may take, too. */
 const upTimeoutMs = 15 * 60_000;
 
@@ -136,10 +135,13 @@ async function bringUpOn(
     progress.note(line);
   });
   const request = { name, project, logFolder: path.join(folder, name), config: chosen };
-  const opened = await stacks.open(request).catch(async (error: unknown) => {
-    if (!isThere) await removeLease(lease);
-    throw error;
-  });
+  const open = (): Promise<Stack> => stacks.open(request);
+  const opened = await rememberingSettings({ checkout, project, stack: name }, open).catch(
+    async (error: unknown) => {
+      if (!isThere) await removeLease(lease);
+      throw error;
+    },
+  );
   const stack = host.reached(opened, name);
   const step = progress.step(`stack ${name}`);
   try {

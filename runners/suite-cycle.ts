@@ -45,6 +45,8 @@ export async function rehearseIn(
     outcome = outcomeOfError(error, live, interruption.stop);
   }
   const suiteEndedMs = Date.now();
+  const notUp =
+    outcome.kind === 'interrupted' ? 'the suite had not begun' : 'the environment did not come up';
   // What happens to the environment from here on is in the record, but the suite has ended without it.
   const fault = faultOf(live.events, Date.now());
   const watched = (await live.memory?.stop()) ?? { memory: unmeasured(notUp), clock: unmeasured(notUp) };
@@ -96,7 +98,6 @@ function totalOf({ startedAtMs, durations: { memoryWaitMs = 0, turnWaitMs = 0 } 
   return performance.now() - startedAtMs - memoryWaitMs - turnWaitMs;
 }
 
-const notUp = 'the environment did not come up';
 const unmeasured = (reason: string): { measured: false; reason: string } => ({ measured: false, reason });
 
 async function runSuite(

@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { ConfigError } from '../components/config.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
@@ -14,8 +13,9 @@ import { leaveHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
 import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
-import { isStackOf, slugOf } from './names.js';
+import { assertIsOneOf, isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
+import { restoreSettings } from './settings-before.js';
 import { standingStacks, type StandingStacks } from './stack.js';
 
 /** Which stacks: one by its name, or all of a branch. */
@@ -48,6 +48,8 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
     try {
       const engine = await placeOfStack(stacks, name, local);
       await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
+      const note = await restoreSettings(checkout, name);
+      if (note !== undefined) progress.note(note);
       await removeLease({ stack: name, backend });
       // Of a host that went with the stack.
       await leaveHost(tunnelFolderOfStack(name, backend));
@@ -64,9 +66,8 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
 async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise<string[]> {
   const all = await stacks.names();
   if ('stack' in choice) {
-    if (all.includes(choice.stack)) return [choice.stack];
-    const known = all.length === 0 ? 'there is none at all' : `there are ${all.join(', ')}`;
-    throw new ConfigError([`--stack ${choice.stack}: there is no such stack; ${known}`], 'the command line');
+    assertIsOneOf(all, choice.stack);
+    return [choice.stack];
   }
   const slug = slugOf(choice.branch);
   return all.filter((name) => name === slug || isStackOf(slug, name));

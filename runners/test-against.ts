@@ -8,7 +8,7 @@ import { setUp } from '../engine/setup.js';
 import { exitCodes } from './exit-codes.js';
 import { hostOf } from './hosts/host.js';
 import { listenForInterruption } from './interruption.js';
-import { newRunId } from './names.js';
+import { assertIsOneOf, newRunId } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { redactFolder, secretsOfEndpoints } from './redact.js';
 import type { Outcome } from './report/record.js';
@@ -33,6 +33,7 @@ interface Choices {
 export async function testAgainst(choices: Choices, checkout: string, progress: Progress): Promise<number> {
   const engine = await setUp({ progress, images: false, installDocker: false });
   const stacks = standingStacks(engine, checkout);
+  assertIsOneOf(await stacks.names(), choices.stack);
   const known = await suitesFor(choices, stacks, checkout, (line) => {
     progress.note(line);
   });

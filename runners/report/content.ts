@@ -153,7 +153,7 @@ export function costLines({ cost }: RunRecord): string[] {
   const { instanceType, vcpus, memoryMb, volumeGb, region, spot, prices, usd, atMostUsd } = cost;
   return [
     `Cost: ${dollars(usd)} by the time that its instances were there, ${dollars(atMostUsd)} was the most before the run ` +
-      `(${instanceType} in ${region}, ${String(vcpus)} vCPUs, ${String(memoryMb)} MiB, ${String(volumeGb)} GB; ${priceNote(spot, prices)})`,
+      `(${instanceType} in ${region}, ${String(vcpus)} vCPUs, ${String(memoryMb)} MiB, ${String(volumeGb)} GB; ${priceNote({ spot, region }, prices)})`,
   ];
 }
 

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -96,6 +97,8 @@ describe('an environment that stays up', () => {
       expect(down).toMatchObject({ exitCode: exitCodes.go });
       expect(await containers()).toEqual([]);
       expect(await leases()).toEqual([]);
+      // It held for that environment.
+      expect(existsSync(path.join(checkout, `Pulumi.${stack}.yaml`))).toBe(false);
 
       const gone = await rehearsal('down', '--stack', stack);
       expect(gone).toMatchObject({ exitCode: exitCodes.error });
@@ -110,7 +113,9 @@ test(
   async () => {
     const broken = { command: ['sh', '-c', 'exit 3'] };
     const config = { 'rehearsal:profile': 'small', 'rehearsal:services': { llm: broken } };
-    await writeFile(path.join(checkout, `Pulumi.${stack}.yaml`), stringify({ config }));
+    const file = path.join(checkout, `Pulumi.${stack}.yaml`);
+    const written = `# Ours.\n${stringify({ config })}`;
+    await writeFile(file, written);
     const up = await rehearsal('up', '--stack', stack, '--ttl', '2h');
     expect(up).toMatchObject({ exitCode: exitCodes.error });
     const [lease] = await leases();
@@ -121,7 +126,8 @@ test(
     expect(down).toMatchObject({ exitCode: exitCodes.go });
     expect(await leases()).toEqual([]);
     expect(await containers()).toEqual([]);
-    await rm(path.join(checkout, `Pulumi.${stack}.yaml`));
+    expect(await readFile(file, 'utf8')).toBe(written);
+    await rm(file);
   },
   timeoutMs,
 );
@@ -165,6 +171,7 @@ describe('bad input', () => {
     [['up', '--stack', 'x', '--ttl', '30s'], "'30s' is invalid"],
     [['up', '--stack', 'x', '--ttl', '8d'], "'8d' is invalid"],
     [['up', '--stack', 'x', '--ttl', 'soon'], "'soon' is invalid"],
+    [['test', '--stack', 'nosuch'], '--stack nosuch: there is no such stack; there '],
     [['down'], 'give either --stack or --branch'],
     [['down', '--stack', 'x', '--branch', 'y'], 'give either --stack or --branch'],
   ])('%j is refused', async (args, message) => {

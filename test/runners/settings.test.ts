@@ -41,6 +41,25 @@ describe('settings', () => {
     );
   });
 
+  test('with keys that nothing reads are refused, all at once', async () => {
+    const text = 'rehearsal:profile: small\nconfg:\n  a: 1\nconfig:\n  rehersal:profile: small\n';
+    await expect(settingsOf(text, 'ci')).rejects.toThrow(
+      '3 problems in Pulumi.ci.yaml:\n' +
+        '  - rehearsal:profile: allowed at the top are encryptionsalt, secretsprovider, encryptedkey, config, environment; all settings belong under config\n' +
+        '  - confg: allowed at the top are encryptionsalt, secretsprovider, encryptedkey, config, environment; all settings belong under config\n' +
+        '  - rehersal:profile: allowed before the colon are rehearsal, docker, aws, pulumi',
+    );
+  });
+
+  test('may have what Pulumi ESC and the providers read', async () => {
+    const text =
+      'environment:\n  - shop/staging\nconfig:\n  pulumi:tags: { team: shop }\n  aws:region: eu-north-1\n';
+    expect(await settingsOf(text, 'ci')).toMatchObject({
+      config: { 'pulumi:tags': { team: 'shop' }, 'aws:region': 'eu-north-1' },
+      encryption: {},
+    });
+  });
+
   test.each([
     ['config: 5', 'config: '],
     ['- a', 'must be a map'],

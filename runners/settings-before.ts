@@ -1,0 +1,74 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseJson } from './json.js';
+import { settingsFile } from './settings.js';
+
+/** Where stacks that outlive a command keep their logs, relative to the checkout. */
+export const stacksFolder = path.join('.rehearsal', 'stacks');
+
+const recordSchema = z.object({
+  file: z.string(),
+  /** The file's text before the environment came up, null when there was no file. */
+  before: z.string().nullable(),
+  after: z.string(),
+});
+type SettingsRecord = z.infer<typeof recordSchema>;
+
+const recordFile = (checkout: string, stack: string): string =>
+  path.join(checkout, stacksFolder, stack, 'settings-before.json');
+
+/**
+ * Has `write` write into a stack's settings file what belongs to its environment: the choices of the command line,
+ * and Pulumi's own. It is remembered what the file was before, so that this goes with the environment.
+ * @param project folder of the project and the settings file.
+ */
+export async function rememberingSettings<T>(
+  { checkout, project, stack }: { checkout: string; project: string; stack: string },
+  write: () => Promise<T>,
+): Promise<T> {
+  const file = path.join(project, settingsFile(stack));
+  // An older record is of an environment that others have destroyed, or of this one.
+  const older = await readRecord(checkout, stack);
+  const before = older === undefined ? await readText(file) : older.before;
+  const result = await write();
+  const record: SettingsRecord = { file, before, after: (await readText(file)) ?? '' };
+  await mkdir(path.dirname(recordFile(checkout, stack)), { recursive: true });
+  await writeFile(recordFile(checkout, stack), JSON.stringify(record), { mode: 0o600 });
+  return result;
+}
+
+/**
+ * Gives a stack that is gone the settings file that it had before. One that somebody has changed since stays.
+ * @returns what people should know.
+ */
+export async function restoreSettings(checkout: string, stack: string): Promise<string | undefined> {
+  const record = await readRecord(checkout, stack);
+  if (record === undefined) return undefined;
+  const { file, before, after } = record;
+  const now = await readText(file);
+  await rm(recordFile(checkout, stack));
+  if (now === null || now === before) return undefined;
+  if (!isDeepStrictEqual(parse(now), parse(after))) {
+    return `${settingsFile(stack)} has been edited since "up": it stays as it is, with what "up" was told`;
+  }
+  if (before === null) await rm(file);
+  else await writeFile(file, before);
+  return undefined;
+}
+
+async function readRecord(checkout: string, stack: string): Promise<SettingsRecord | undefined> {
+  const text = await readText(recordFile(checkout, stack));
+  return text === null ? undefined : recordSchema.safeParse(parseJson(text)).data;
+}
+
+async function readText(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,7 +1,8 @@
 import { DependencyError, type DependencyState } from '../../shared/errors.js';
 import { type Logger } from '../../shared/log.js';
 
-const flushIntervalMs = 500;
+/** ClickHouse asks for no more than an insert a second. */
+const flushIntervalMs = 1000;
 const requestTimeoutMs = 5000;
 const rowsPerInsert = 2000;
 const maxQueuedRows = 80_000;
@@ -78,7 +79,7 @@ export async function createEventTable(settings: ClickHouseSettings): Promise<vo
 export type EventLogState = 'ok' | DependencyState;
 
 /**
- * Collects rows and inserts them in batches, at most half a second after they came. Each insert makes ClickHouse
+ * Collects rows and inserts them in batches, at most a second after they came. Each insert makes ClickHouse
  * write dozens of files: one event log for all workers.
  * @param onChange Called when the state has changed; it is ok at first.
  */

@@ -30,9 +30,10 @@ export async function rememberingSettings<T>(
   write: () => Promise<T>,
 ): Promise<T> {
   const file = path.join(project, settingsFile(stack));
-  // An older record is of an environment that others have destroyed, or of this one.
+  const now = await readText(file);
+  // Of this environment, or of one that others have destroyed.
   const older = await readRecord(checkout, stack);
-  const before = older === undefined ? await readText(file) : older.before;
+  const before = older !== undefined && isAsWritten(now, older) ? older.before : now;
   const result = await write();
   const record: SettingsRecord = { file, before, after: (await readText(file)) ?? '' };
   await mkdir(path.dirname(recordFile(checkout, stack)), { recursive: true });
@@ -47,17 +48,21 @@ export async function rememberingSettings<T>(
 export async function restoreSettings(checkout: string, stack: string): Promise<string | undefined> {
   const record = await readRecord(checkout, stack);
   if (record === undefined) return undefined;
-  const { file, before, after } = record;
+  const { file, before } = record;
   const now = await readText(file);
   await rm(recordFile(checkout, stack));
   if (now === null || now === before) return undefined;
-  if (!isDeepStrictEqual(parse(now), parse(after))) {
+  if (!isAsWritten(now, record)) {
     return `${settingsFile(stack)} has been edited since "up": it stays as it is, with what "up" was told`;
   }
   if (before === null) await rm(file);
   else await writeFile(file, before);
   return undefined;
 }
+
+/** Whether nobody has edited it since. */
+const isAsWritten = (now: string | null, { after }: SettingsRecord): boolean =>
+  isDeepStrictEqual(parse(now ?? ''), parse(after));
 
 async function readRecord(checkout: string, stack: string): Promise<SettingsRecord | undefined> {
   const text = await readText(recordFile(checkout, stack));

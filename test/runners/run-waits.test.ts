@@ -132,7 +132,8 @@ describe('an environment that is prepared ahead and has to wait for room', () =>
       return passedRun;
     });
     const stacks = watched(calls, fakeStacks(calls));
-    await runWith(calls, { room, stacks, suites, stop: stop.signal });
+    const record = await runWith(calls, { room, stacks, suites, stop: stop.signal });
+    expect(record.suites[1]?.memory).toEqual({ measured: false, reason: 'the suite had not begun' });
     expect(calls).not.toContain('up two');
     expect(calls.indexOf('end two')).toBeLessThan(calls.indexOf('destroy two'));
   });

@@ -62,6 +62,16 @@ describe('the settings file of a stack that is gone', () => {
     expect(await text()).toContain('incident');
   });
 
+  test('is never one from before an edit', async () => {
+    await writeFile(file, theirs);
+    await up(written);
+    const edited = written.replace('small', 'incident');
+    await writeFile(file, edited);
+    await up(`${edited}secretsprovider: passphrase\n`);
+    await restoreSettings(checkout, 'team');
+    expect(await text()).toBe(edited);
+  });
+
   test('stays as it is when nobody brought the stack up, and after it was restored', async () => {
     await writeFile(file, theirs);
     await restoreSettings(checkout, 'team');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { cacheFolder } from '../engine/cache.js';
 import { underLock } from '../engine/lock.js';
 import { reasonOf } from '../engine/errors.js';
+import { readIfThere } from './files.js';
 import { ownerSchema, thisMachine } from './owner.js';
 
 /** Bumped whenever an older reader would misread a newer lease. */
@@ -141,10 +142,7 @@ export async function underLease<T>(
 
 /** @throws Error when the file is there and no lease is to be read from it. */
 async function readLease(file: string): Promise<Lease | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await readIfThere(file);
   if (text === undefined) return undefined;
   const { lease } = parseLeaseFile(text);
   if (fileOf(path.dirname(file), lease) !== file) throw new Error(`it is of the stack ${lease.stack}`);

@@ -1,13 +1,11 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { readIfThere } from './files.js';
 import { parseJson } from './json.js';
-import { settingsFile } from './settings.js';
-
-/** Where stacks that outlive a command keep their logs, relative to the checkout. */
-export const stacksFolder = path.join('.rehearsal', 'stacks');
+import { settingsFile, stacksFolder } from './settings.js';
 
 const recordSchema = z.object({
   file: z.string(),
@@ -30,12 +28,12 @@ export async function rememberingSettings<T>(
   write: () => Promise<T>,
 ): Promise<T> {
   const file = path.join(project, settingsFile(stack));
-  const now = await readText(file);
+  const now = await readIfThere(file);
   // Of this environment, or of one that others have destroyed.
   const older = await readRecord(checkout, stack);
-  const before = older !== undefined && isAsWritten(now, older) ? older.before : now;
+  const before = older !== undefined && isAsWritten(now, older) ? older.before : (now ?? null);
   const result = await write();
-  const record: SettingsRecord = { file, before, after: (await readText(file)) ?? '' };
+  const record: SettingsRecord = { file, before, after: (await readIfThere(file)) ?? '' };
   await mkdir(path.dirname(recordFile(checkout, stack)), { recursive: true });
   await writeFile(recordFile(checkout, stack), JSON.stringify(record), { mode: 0o600 });
   return result;
@@ -49,9 +47,9 @@ export async function restoreSettings(checkout: string, stack: string): Promise<
   const record = await readRecord(checkout, stack);
   if (record === undefined) return undefined;
   const { file, before } = record;
-  const now = await readText(file);
+  const now = await readIfThere(file);
   await rm(recordFile(checkout, stack));
-  if (now === null || now === before) return undefined;
+  if (now === undefined || now === before) return undefined;
   if (!isAsWritten(now, record)) {
     return `${settingsFile(stack)} has been edited since "up": it stays as it is, with what "up" was told`;
   }
@@ -61,19 +59,10 @@ export async function restoreSettings(checkout: string, stack: string): Promise<
 }
 
 /** Whether nobody has edited it since. */
-const isAsWritten = (now: string | null, { after }: SettingsRecord): boolean =>
+const isAsWritten = (now: string | undefined, { after }: SettingsRecord): boolean =>
   isDeepStrictEqual(parse(now ?? ''), parse(after));
 
 async function readRecord(checkout: string, stack: string): Promise<SettingsRecord | undefined> {
-  const text = await readText(recordFile(checkout, stack));
-  return text === null ? undefined : recordSchema.safeParse(parseJson(text)).data;
-}
-
-async function readText(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+  const text = await readIfThere(recordFile(checkout, stack));
+  return text === undefined ? undefined : recordSchema.safeParse(parseJson(text)).data;
 }

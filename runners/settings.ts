@@ -31,6 +31,9 @@ const fileKeys = Object.keys(fileSchema.shape);
 /** This project, its providers, and Pulumi itself. */
 const namespaces = [configNamespace, 'docker', 'aws', 'pulumi'];
 
+/** Where stacks that outlive a command keep their logs, and settings that Pulumi may write; relative to the checkout. */
+export const stacksFolder = path.join('.rehearsal', 'stacks');
+
 const defaultStack = 'dev';
 
 /** Its name; without a stack, that of the default one, which may be missing. */
@@ -60,8 +63,12 @@ export async function readSettings({
     if (mayBeMissing) return { source: 'the defaults', config: {}, encryption: {} };
     throw new ConfigError([`there is no such file: choose another stack with --stack, or write it`], name);
   }
-  const stacksFolder = path.join(checkout, '.rehearsal', 'stacks');
-  const folder = await projectFolder(checkout, stacksFolder, stack ?? defaultStack, note);
+  const folder = await projectFolder(
+    checkout,
+    path.join(checkout, stacksFolder),
+    stack ?? defaultStack,
+    note,
+  );
   return readSettingsFile(path.join(folder, name));
 }
 

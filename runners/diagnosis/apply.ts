@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Document, parseDocument } from 'yaml';
 import {
@@ -9,6 +9,7 @@ import {
   type EnvironmentSpec,
 } from '../../components/config.js';
 import { profiles, type ServiceName } from '../../components/services.js';
+import { readIfThere } from '../files.js';
 import { parseJson } from '../json.js';
 import type { Change } from '../report/diagnosis-schema.js';
 import type { RunRecord } from '../report/record.js';
@@ -60,10 +61,7 @@ export async function applyRecommendation(
 
 /** @throws Error with what is no YAML. */
 async function readDocument(file: string, profile: string): Promise<Document> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await readIfThere(file);
   if (text === undefined) return new Document({ config: { [`${configNamespace}:profile`]: profile } });
   const document = parseDocument(text);
   const [error] = document.errors;

@@ -150,12 +150,10 @@ async function destroy(
   const vacated = vacate(name, scope, context).catch(() => undefined);
   try {
     // With a host of its own each, none is in another's way.
-    if (comingUp.size > 0 && plan.aws === undefined && !interruption.stop.aborted) {
+    if (plan.aws === undefined && !interruption.stop.aborted) {
+      await unlessAbandoned(vacated, interruption.abandon);
       onFree();
-      await unlessAbandoned(
-        vacated.then(() => endOf(comingUp)),
-        interruption.abandon,
-      );
+      await unlessAbandoned(endOf(comingUp), interruption.abandon);
     }
     await inPhase('destroyMs', (onLine) => {
       const whole = async (): Promise<void> => {
@@ -183,8 +181,7 @@ async function vacate(stack: string, scope: Scope, { engine, leases, room }: Cyc
 
 /**
  * What comes up meanwhile is waited for, and would wait itself while the Docker Engine removes the dead, whom nobody
- * waits for. Not for long, though: it may be waiting for memory that others have. Where nothing comes up, the dead are
- * removed before the next suite begins, which would feel it in its latencies.
+ * waits for. Not for long, though: it may be waiting for memory that others have.
  */
 async function endOf(comingUp: ReadonlySet<Promise<unknown>>): Promise<void> {
   const all = Promise.allSettled(comingUp);

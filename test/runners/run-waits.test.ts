@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
 import type { Room } from '../../runners/room.js';
 import type { StackEngine } from '../../runners/stack.js';
-import { fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
+import { fakeEngine, fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
 import { runWith } from './support/run-with.js';
 
 /** Of a host on which the second environment fits only when a job waits for it, and then not at once. */
@@ -151,6 +151,34 @@ describe('an environment that is prepared ahead and has to wait for room', () =>
     await runWith(calls, { room, stacks: watched(calls, fakeStacks(calls)), plan: planFor(['one']) });
     expect(calls.indexOf('room')).toBeLessThan(calls.indexOf('begin one'));
   });
+});
+
+test('an environment that is up ahead waits until the one before it is dead, and not until it is removed', async () => {
+  const calls: Calls = [];
+  const has = (call: string): Promise<boolean> =>
+    waitUntil(() => Promise.resolve(calls.includes(call)), Boolean, {
+      what: call,
+      deadlineMs: 20_000,
+      intervalMs: 5,
+    });
+  const suites = fakeSuites(calls, async ({ suite }) => {
+    if (suite.name === 'one') await has('up two');
+    return passedRun;
+  });
+  const engine = fakeEngine({
+    async kill({ suite }) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      calls.push(`kill ${suite}`);
+    },
+  });
+  const stacks = fakeStacks(calls, {
+    async destroy() {
+      await has('suite two');
+    },
+  });
+  const record = await runWith(calls, { engine, stacks, suites });
+  expect(record.verdict.decision).toBe('go');
+  expect(calls.indexOf('kill one')).toBeLessThan(calls.indexOf('suite two'));
 });
 
 test('as many suites as there are jobs run at once', async () => {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelKeys } from '../components/labels.js';
 import type { Endpoints, Outputs } from '../components/outputs.js';
 import { serviceNames, type ServiceName } from '../components/services.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { imageReference } from '../images/manifest.js';
 import { sizeAwsHost } from './hosts/aws-sizing.js';
 import { hostSchema } from './hosts/settings.js';

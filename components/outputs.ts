@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { targetSchema } from '../engine/ssh/target.js';
 import { profileNames, serviceNames } from './services.js';
 

@@ -1,5 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
-import { z } from 'zod';
+import * as z from 'zod';
 import { connectDocker, tooOld } from '../engine/docker.js';
 import {
   ConfigError,

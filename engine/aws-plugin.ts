@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { reasonOf } from './errors.js';
 import { findOnPath } from './machine.js';
 import type { Found, Update } from './pieces.js';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import Docker from 'dockerode';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const defaultDockerHost = 'unix:///var/run/docker.sock';
 

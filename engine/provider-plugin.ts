@@ -16,7 +16,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleForNode } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { textOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
 import { cgroupOf } from './cgroup.js';

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';

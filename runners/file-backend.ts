@@ -2,7 +2,7 @@ import { existsSync, watch } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { configNamespace } from '../components/config.js';
 import { parseJson } from './json.js';
 import { isAlive, nameOf } from './owner.js';

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cacheFolder } from '../engine/cache.js';
 import { underLock } from '../engine/lock.js';
 import { reasonOf } from '../engine/errors.js';

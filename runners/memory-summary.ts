@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
+import * as z from 'zod';
 import { serviceNames, type ServiceName } from '../components/services.js';
 import { parseJson } from './json.js';
 import type { Clock, Measured, Memory } from './report/record.js';

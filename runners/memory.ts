@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServiceName } from '../components/services.js';
 import { readHostMemory, usedMbOf, type Cgroup, type CgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';

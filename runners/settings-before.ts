@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readIfThere } from './files.js';
 import { parseJson } from './json.js';
 import { settingsFile, stacksFolder } from './settings.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError, configNamespace } from '../components/config.js';
 import { projectFolder } from '../engine/stack-files.js';
 import { readYamlMap } from '../engine/yaml-file.js';

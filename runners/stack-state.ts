@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelKeys } from '../components/labels.js';
 import { targetSchema, type SshTarget } from '../engine/ssh/target.js';
 import { parseJson } from './json.js';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Outputs } from '../components/outputs.js';
 import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostClock } from '../engine/ssh/clock.js';
 import { parseJson } from './json.js';
 import { testResultSchema, type Latency, type Measured, type TestResult } from './report/record.js';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Occupant } from './admission.js';
 import { parseJson } from './json.js';
 import { isProvablyDead, ownerSchema, thisProcess } from './owner.js';

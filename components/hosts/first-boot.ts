@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DeadlineExceededError, systemClock, waitUntil, type Clock } from '../../engine/wait.js';
 import { readyFile } from './cloud-init.js';
 

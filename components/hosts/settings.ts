@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strict } from '../strict.js';
 
 /** One line of a public host key as `ssh-keyscan` prints it, without the host's name before it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServiceName } from '../../components/services.js';
 import type { Crash, RunRecord, SuiteRecord } from '../report/record.js';
 import type { Evidence } from '../report/diagnosis-schema.js';

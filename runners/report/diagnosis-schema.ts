@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where a fact can be read again. */
 const evidenceSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { profileNames, serviceNames } from '../../components/services.js';
 import { changeSchema, diagnosisSchema } from './diagnosis-schema.js';
 

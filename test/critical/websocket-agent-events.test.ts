@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { waitUntil } from '../../engine/wait.js';
 import { createThread, tryToListMessages } from './support/backend.js';
 import { ask, openChat, type Chat } from './support/chat.js';

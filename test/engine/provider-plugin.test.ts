@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { silentProgress } from '../helpers/progress.js';
 import { ensurePrivateHome } from '../../engine/provider-plugin.js';
 import { setUp } from '../../engine/setup.js';

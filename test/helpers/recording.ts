@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { inspectSchema, type Artifacts } from '../../runners/diagnosis/case.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 

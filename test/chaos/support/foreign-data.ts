@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Endpoints } from '../../../components/outputs.js';
 
 /** What an environment holds of one user, by where it is kept. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { environment } from './environment.js';
 import { expectBody, send, type Answer } from './http.js';
 import type { User } from './users.js';

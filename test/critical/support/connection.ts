@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
 import { workerCount, type Agent } from './backend.js';

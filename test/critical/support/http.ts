@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { deadlines } from './deadlines.js';
 import { reasonOfFetch } from './failed-fetch.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';
 import { expectBody, send, type Answer } from './http.js';

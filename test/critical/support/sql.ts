@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll } from '@jest/globals';
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DeadlineExceededError, waitUntil } from '../../../engine/wait.js';
 import { deadlines } from './deadlines.js';
 import { environment } from './environment.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { container } from '../../../engine/provider/container.js';
 import { network } from '../../../engine/provider/network.js';
 import { remoteImage } from '../../../engine/provider/remote-image.js';

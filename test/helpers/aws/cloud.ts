@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { loginUser, readyFile } from '../../../components/hosts/cloud-init.js';
 import { startNamespaceHost, type NamespaceHost } from '../namespace-host.js';
 import { startEc2, type Ec2Options, type Ec2Resource } from './ec2.js';

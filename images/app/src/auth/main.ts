@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { port, positiveInt, readEnv, secret } from '../shared/env.js';
 import { registerHealth } from '../shared/health.js';
 import { createHttpServer } from '../shared/http.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from '../shared/errors.js';
 import { parse } from '../shared/http.js';
 import { type Sessions } from '../shared/sessions.js';

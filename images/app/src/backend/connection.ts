@@ -1,5 +1,5 @@
 import { type RawData, type WebSocket } from 'ws';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from '../shared/errors.js';
 import { parse, toApiError } from '../shared/http.js';
 import { type Logger } from '../shared/log.js';

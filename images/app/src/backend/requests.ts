@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { agentNames } from './engine/agents.js';
 
 /** What both transports take as a new message. */

@@ -1,5 +1,5 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from '../shared/errors.js';
 import { parse } from '../shared/http.js';
 import { bearerToken, type VerifyToken } from '../shared/tokens.js';

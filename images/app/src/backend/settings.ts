@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { port, positiveInt, readEnv, secret } from '../shared/env.js';
 
 export function readSettings() {

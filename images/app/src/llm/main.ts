@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { port, readEnv } from '../shared/env.js';
 import { ApiError } from '../shared/errors.js';
 import { registerHealth } from '../shared/health.js';

@@ -1,5 +1,5 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from './errors.js';
 import { type Sessions } from './sessions.js';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cacheFolder } from '../../../../engine/cache.js';
 import { connectDocker } from '../../../../engine/docker.js';
 import { ImageBuilder } from '../../../../engine/images.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { calculate } from './calculator.js';
 import { type ToolDescription } from './llm-client.js';
 

@@ -36,6 +36,7 @@ const latencyLineSchema = z.object({
   emittedAt: z.number(),
   receivedAt: z.number(),
   latencyMs: z.number(),
+  stalledMs: z.number().nonnegative().optional(),
 });
 
 /** Two readings of one clock, each rounded to a millisecond or finer. */
@@ -85,6 +86,8 @@ function parseTests(text: string, asked: Asked): TestResult[] {
  */
 export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs' | 'hostClock'>): Latency {
   const latencies: number[] = [];
+  const withoutStalls: number[] = [];
+  let longestStallMs = 0;
   /** By test; a suite that doesn't tell its tests apart has a single one. */
   const users = new Map<string, Set<string>>();
   const events = new Set<string>();
@@ -95,19 +98,28 @@ export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs
     if (!parsed.success) throw new Error(`${where} is damaged`);
     const problem = problemOf(parsed.data, ran);
     if (problem !== undefined) throw new Error(`${where}: ${problem}`);
-    const { test = '', userId, runId, seq, latencyMs } = parsed.data;
-    latencies.push(latencyMs + (ran.hostClock?.aheadMs ?? 0));
+    const { test = '', userId, runId, seq, latencyMs, stalledMs = 0 } = parsed.data;
+    const ownMs = latencyMs + (ran.hostClock?.aheadMs ?? 0);
+    latencies.push(ownMs);
+    // Told of times by two clocks, it may be more.
+    const stallMs = Math.max(0, Math.min(stalledMs, ownMs));
+    withoutStalls.push(ownMs - stallMs);
+    longestStallMs = Math.max(longestStallMs, stallMs);
     users.set(test, (users.get(test) ?? new Set()).add(userId));
     events.add(`${runId} ${String(seq)}`);
   }
   if (latencies.length === 0) throw new Error('no event was recorded');
   latencies.sort((a, b) => a - b);
+  withoutStalls.sort((a, b) => a - b);
   return {
     count: events.size,
     users: Math.min(...[...users.values()].map(({ size }) => size)),
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
     maxMs: percentile(latencies, 1),
+    ...(longestStallMs === 0
+      ? {}
+      : { stalls: { longestMs: longestStallMs, p99WithoutMs: percentile(withoutStalls, 0.99) } }),
   };
 }
 

@@ -141,9 +141,11 @@ function untoldKills({ crashes, memory }: SuiteRecord): Crash[] {
 function deliveryMetric({ suites, users }: Evidence): Metric {
   const measuring = suites.filter(({ measuresDelivery, latency }) => measuresDelivery || latency.measured);
   const p99s = measuring.flatMap(({ name, latency }) =>
-    latency.measured ? [{ name, p99Ms: latency.value.p99Ms }] : [],
+    latency.measured ? [{ name, ...latency.value }] : [],
   );
-  const slow = p99s.filter(({ p99Ms }) => p99Ms >= deliveryLimitMs);
+  const slow = p99s.filter(
+    ({ p99Ms, stalls }) => p99Ms >= deliveryLimitMs && !((stalls?.p99WithoutMs ?? p99Ms) < deliveryLimitMs),
+  );
   const unknowns = measuring.flatMap((suite) =>
     doubtsOfDelivery(suite, users).map((doubt) => `${suite.name}: ${doubt}`),
   );
@@ -162,9 +164,15 @@ function deliveryMetric({ suites, users }: Evidence): Metric {
 /** Why a suite's latencies, if it has any, prove nothing. */
 function doubtsOfDelivery({ latency, clock }: SuiteRecord, users: number): string[] {
   if (!latency.measured) return [latency.reason];
-  const { count, users: seen, p99Ms } = latency.value;
+  const { count, users: seen, p99Ms, stalls } = latency.value;
   const doubts: string[] = [];
   if (!isNumber(p99Ms)) doubts.push('the 99th percentile is no number');
+  if (p99Ms >= deliveryLimitMs && stalls !== undefined && stalls.p99WithoutMs < deliveryLimitMs) {
+    doubts.push(
+      `${p99Ms.toFixed(1)} ms, but ${stalls.p99WithoutMs.toFixed(1)} ms without the times in which the suite itself ` +
+        `stood still, up to ${stalls.longestMs.toFixed(0)} ms: the machine was too busy to tell`,
+    );
+  }
   if (!(count >= fewestEvents)) {
     doubts.push(
       `${String(count)} events are too few for a 99th percentile, ${String(fewestEvents)} are enough`,

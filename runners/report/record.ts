@@ -51,6 +51,15 @@ const latencySchema = z.strictObject({
   p50Ms: z.number(),
   p99Ms: z.number(),
   maxMs: z.number(),
+  /** The suite itself stood still while events waited for it: the machine was busy, or the suite was. */
+  stalls: z
+    .strictObject({
+      /** Of one event's latency. */
+      longestMs: z.number().positive(),
+      /** The 99th percentile if nothing had waited for that. */
+      p99WithoutMs: z.number(),
+    })
+    .optional(),
 });
 export type Latency = z.infer<typeof latencySchema>;
 

@@ -68,6 +68,23 @@ describe('latencies', () => {
     });
   });
 
+  test('tell what they would be if the suite itself had never stood still', async () => {
+    const lines = Array.from({ length: 200 }, (_, seq) =>
+      line({
+        seq,
+        ...delivered(ran.startMs + seq, seq < 100 ? 10 : 130),
+        ...(seq < 100 ? {} : { stalledMs: 117.5 }),
+      }),
+    );
+    expect(await latencyOf(lines.join('\n'))).toMatchObject({
+      value: { p99Ms: 130, stalls: { longestMs: 117.5, p99WithoutMs: 12.5 } },
+    });
+    // Never less than nothing, whatever the clocks are.
+    expect(await latencyOf(line({ ...delivered(ran.startMs, 2), stalledMs: 40 }))).toMatchObject({
+      value: { p99Ms: 2, stalls: { longestMs: 2, p99WithoutMs: 0 } },
+    });
+  });
+
   test('have as many users as the test that has the fewest', async () => {
     const of = (name: string, userId: string): string => line({ test: name, userId });
     const text = [of('a', 'u'), of('a', 'v'), of('b', 'v'), of('b', 'v')].join('\n');

@@ -114,6 +114,22 @@ const cases: Case[] = [
     reason: 'at or above it: chat',
   },
   {
+    about: 'events that are late also without the times in which the suite stood still',
+    change: { latency: latency({ p99Ms: 130, stalls: { longestMs: 30, p99WithoutMs: 100 } }) },
+    metric: 'event delivery, p99',
+    result: 'failed',
+    reason: 'at or above it: chat',
+  },
+  {
+    about: 'events that are late because the suite stood still',
+    change: { latency: latency({ p99Ms: 130, stalls: { longestMs: 117.3, p99WithoutMs: 31 } }) },
+    metric: 'event delivery, p99',
+    result: 'not proven',
+    reason:
+      'chat: 130.0 ms, but 31.0 ms without the times in which the suite itself stood still, up to 117 ms: ' +
+      'the machine was too busy to tell',
+  },
+  {
     about: 'latencies that are missing',
     change: { latency: unmeasured },
     metric: 'event delivery, p99',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { environment } from './environment.js';
 import type { ReceivedEvent } from './events.js';
+import { stalledMs } from './sockets.js';
 
 const file = join(environment.resultsFolder, 'latencies.jsonl');
 mkdirSync(environment.resultsFolder, { recursive: true });
@@ -15,7 +16,11 @@ export function recordLatencies(events: ReceivedEvent[]): void {
   const { currentTestName: test } = expect.getState();
   const lines = events.map((event) => {
     const { type, userId, runId, seq, emittedAt, receivedAt } = event;
-    const line = { test, type, userId, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) };
+    const stalled = stalledMs(emittedAt, receivedAt);
+    const line = {
+      ...{ test, type, userId, runId, seq, emittedAt, receivedAt, latencyMs: latencyMs(event) },
+      ...(stalled === 0 ? {} : { stalledMs: stalled }),
+    };
     return `${JSON.stringify(line)}\n`;
   });
   appendFileSync(file, lines.join(''));

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setInterval } from 'node:timers';
 import { parentPort } from 'node:worker_threads';
 import WebSocket from 'ws';
 
@@ -8,13 +9,29 @@ import WebSocket from 'ws';
  */
 const sockets = new Map();
 
+const now = () => performance.timeOrigin + performance.now();
+const beatMs = 10;
+/** A thread that is at work never rests for this long. */
+const stallMs = 30;
+
+/** When this thread last ran. */
+let aliveAt = now();
+
+/** Tells when the thread has stood still: what arrived meanwhile, it has only seen afterwards. */
+function beat() {
+  const at = now();
+  if (at - aliveAt >= stallMs) parentPort.postMessage({ type: 'stall', from: aliveAt, to: at });
+  aliveAt = at;
+  return at;
+}
+setInterval(beat, beatMs);
+
 function open(id, url, handshakeTimeout) {
   const socket = new WebSocket(url, { handshakeTimeout, perMessageDeflate: false });
   sockets.set(id, socket);
   const tell = (event) => parentPort.postMessage({ id, ...event });
   socket.on('message', (data, isBinary) => {
-    const receivedAt = performance.timeOrigin + performance.now();
-    tell({ type: 'frame', text: isBinary ? '(binary)' : data.toString(), receivedAt });
+    tell({ type: 'frame', receivedAt: beat(), text: isBinary ? '(binary)' : data.toString() });
   });
   socket.on('open', () => tell({ type: 'open' }));
   socket.on('pong', () => tell({ type: 'pong' }));

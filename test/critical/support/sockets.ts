@@ -24,15 +24,24 @@ export interface Socket {
   close(): void;
 }
 
-type FromThread = { id: number } & (
-  | { type: 'open' | 'pong' }
-  | { type: 'frame'; text: string; receivedAt: number }
-  | { type: 'error'; message: string }
-  | ({ type: 'closed' } & Closure)
-);
+/** A time in which the thread stood still, by this machine's clock, milliseconds since the epoch, with fractions. */
+interface Stall {
+  from: number;
+  to: number;
+}
+
+type FromThread =
+  | ({ type: 'stall' } & Stall)
+  | ({ id: number } & (
+      | { type: 'open' | 'pong' }
+      | { type: 'frame'; text: string; receivedAt: number }
+      | { type: 'error'; message: string }
+      | ({ type: 'closed' } & Closure)
+    ));
 
 const thread = new Worker(new URL('socket-thread.mjs', import.meta.url));
 const handlersOf = new Map<number, SocketHandlers>();
+const stalls: Stall[] = [];
 let lastId = 0;
 
 afterAll(async () => {
@@ -40,6 +49,10 @@ afterAll(async () => {
 });
 
 thread.on('message', (message: FromThread) => {
+  if (message.type === 'stall') {
+    stalls.push(message);
+    return;
+  }
   const handlers = handlersOf.get(message.id);
   if (handlers === undefined) return;
   switch (message.type) {
@@ -80,4 +93,11 @@ export function openSocket(url: string, handlers: SocketHandlers): Socket {
       thread.postMessage({ type: 'close', id });
     },
   };
+}
+
+/** How much of a time, both ends by this machine's clock, the thread has stood still, in milliseconds. */
+export function stalledMs(from: number, to: number): number {
+  return stalls
+    .map((stall) => Math.max(0, Math.min(to, stall.to) - Math.max(from, stall.from)))
+    .reduce((sum, ms) => sum + ms, 0);
 }

@@ -1,8 +1,12 @@
 import cluster from 'node:cluster';
-import { startPrimary } from './primary.js';
 import { readSettings } from './settings.js';
-import { startWorker } from './worker.js';
 
 const settings = readSettings();
-if (cluster.isPrimary) await startPrimary(settings);
-else await startWorker(settings, Number(process.env.WORKER_NUMBER));
+// Each loads what it needs itself: the workers start only when the primary has.
+if (cluster.isPrimary) {
+  const { startPrimary } = await import('./primary.js');
+  await startPrimary(settings);
+} else {
+  const { startWorker } = await import('./worker.js');
+  await startWorker(settings, Number(process.env.WORKER_NUMBER));
+}

@@ -27,15 +27,27 @@ export function budgetProblems(spec: EnvironmentSpec): string[] {
 export function hostProblems(spec: EnvironmentSpec, hostMemoryMb: number): string[] {
   const freeMb = hostMemoryMb - hostReserveMb;
   if (spec.memoryMb <= freeMb) return [];
-  const smallMb = Object.values(profiles.small.services).reduce((sum, service) => sum + service.memoryMb, 0);
+  const smallMb = smallMemoryMb(spec);
   const remedy =
-    spec.profile !== 'small' && smallMb <= freeMb
+    spec.profile !== 'small' && smallMb !== undefined && smallMb <= freeMb
       ? `take a larger host or the profile small (${smallMb} MiB): --profile small, or pulumi config set profile small`
       : 'take a larger host';
   return [
     `the services' memory limits sum up to ${spec.memoryMb} MiB, the Docker host has ${String(Math.floor(hostMemoryMb))} MiB ` +
       `of which ${hostReserveMb} MiB are kept for itself: ${remedy}\n${memoryTable(spec)}`,
   ];
+}
+
+/** Σ(limits) of the profile small with what the settings say themselves, undefined when that breaks its budget. */
+function smallMemoryMb({ profile, services, budgetMb }: EnvironmentSpec): number | undefined {
+  const { small, [profile]: own } = profiles;
+  const memoryMb = serviceNames
+    .map((name) => {
+      const limitMb = services[name].memoryMb;
+      return limitMb === own.services[name].memoryMb ? small.services[name].memoryMb : limitMb;
+    })
+    .reduce((sum, limitMb) => sum + limitMb, 0);
+  return memoryMb <= (budgetMb === own.budgetMb ? small.budgetMb : budgetMb) ? memoryMb : undefined;
 }
 
 /** Who asks for what: a row per service, then the sum and the budget. Plain text, no colours. */

@@ -94,9 +94,26 @@ async function finding(
 
 const describe = ({ way, version }: Found): string => `${version}, ${way}`;
 
+/** Why the set-up's daemon isn't stopped, if so. One that doesn't answer has nothing that could be asked for. */
+async function whatWouldEnd(cache: string): Promise<string | undefined> {
+  const daemon = await runningDaemon(daemonFolder(cache));
+  if (daemon === undefined) return undefined;
+  const containers = await connectDocker(daemon.host)
+    .listContainers()
+    .catch(() => []);
+  if (containers.length === 0) return undefined;
+  const names = containers.map(({ Id, Names: [name] }) => name?.replace(/^\//, '') ?? Id.slice(0, 12));
+  return (
+    `Docker daemon ${daemon.pid} was not stopped: it still runs ${names.join(', ')}, which would end with it. ` +
+    'Destroy environments with "npm run rehearsal -- down --stack <name>" or "npm run rehearsal -- gc" first'
+  );
+}
+
 async function main(args: string[]): Promise<number> {
   const cache = cacheFolder();
   if (args.length === 1 && args[0] === '--stop') {
+    const obstacle = await whatWouldEnd(cache);
+    if (obstacle !== undefined) throw new Error(obstacle);
     const pid = await stopDaemon(daemonFolder(cache));
     console.log(
       pid === undefined

@@ -29,9 +29,11 @@ export interface Labelled extends Leftover {
   labels: Readonly<Record<string, string>>;
 }
 
+export type HostFacts = Omit<RunRecord['host'], 'node'>;
+
 /** What the runner needs of the Docker Engine, Pulumi's work apart. */
 export interface ContainerEngine {
-  host(): Promise<Omit<RunRecord['host'], 'node'>>;
+  host(): Promise<HostFacts>;
   watchEvents(scope: Scope): Promise<EventWatch>;
   sampleMemory(
     containers: readonly SampledContainer[],

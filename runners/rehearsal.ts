@@ -15,7 +15,7 @@ import { costLine } from './plan-report.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
-import { run } from './run.js';
+import { admit, run } from './run.js';
 import { withOwnEncryption } from './secrets.js';
 import { pulumiStacks, type StackRequest } from './stack.js';
 import { commandRunner } from './suite-runner.js';
@@ -95,16 +95,24 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
     checkout,
     progress,
   });
+  const facts = await admit(plan, host.engine);
   const settings = await withOwnEncryption(plan.settings, pulumi, env);
   await mkdir(folder, { recursive: true });
   const janitor = startJanitor({ runId, checkout, pulumi, folder }, { ...process.env, ...engine.env });
   let unreported: string | undefined;
-  const record = await run({ ...plan, settings }, dependencies, interruption, progress, async (known) => {
-    unreported = await writeReports(runRecordSchema.parse(known), folder).then(
-      () => undefined,
-      (error: unknown) => `The reports can't be written: ${messageOf(error)}`,
-    );
-  });
+  const record = await run(
+    { ...plan, settings },
+    facts,
+    dependencies,
+    interruption,
+    progress,
+    async (known) => {
+      unreported = await writeReports(runRecordSchema.parse(known), folder).then(
+        () => undefined,
+        (error: unknown) => `The reports can't be written: ${messageOf(error)}`,
+      );
+    },
+  );
   const left = record.suites.some(({ destruction: { kind } }) => kind === 'failed' || kind === 'left over');
   if (!left) janitor.dismiss();
   interruption.end();

@@ -4,6 +4,7 @@ import { ConfigError } from '../components/config.js';
 import { hostProblems } from '../components/sizing.js';
 import type { Progress } from '../engine/progress.js';
 import { jobsFor } from './admission.js';
+import type { ContainerEngine, HostFacts } from './docker.js';
 import { messageOf } from './errors.js';
 import { watchOwnMemory } from './own-memory.js';
 import type { Plan } from './plan.js';
@@ -21,22 +22,31 @@ import { rehearseTogether } from './together.js';
 export type SaveRecord = (record: RunRecord) => Promise<void>;
 
 /**
+ * The host of the plan's environments.
+ * @throws ConfigError when it is too small, and whatever the engine says when it can't be reached.
+ */
+export async function admit(plan: Plan, engine: Pick<ContainerEngine, 'host'>): Promise<HostFacts> {
+  const host = await engine.host();
+  const problems = hostProblems(plan.environment, host.memoryMb);
+  if (problems.length > 0) throw new ConfigError(problems, plan.settings.source);
+  return host;
+}
+
+/**
  * Runs the plan's suites, each in an environment of its own, as many at once as there are jobs. The record is saved
- * before the first suite and after each, with those that haven't ended as not run.
- * @throws ConfigError when the host is too small, and whatever the engine says when it can't be reached:
- *   nothing was started then. What goes wrong later is in the record.
+ * before the first suite and after each, with those that haven't ended as not run. What goes wrong is in the record.
+ * @param admitted the host, as `admit` found it.
  */
 export async function run(
   plan: Plan,
+  admitted: HostFacts,
   dependencies: Dependencies,
   interruption: Interruption,
   progress: Progress,
   save: SaveRecord,
 ): Promise<RunRecord> {
   const startedAt = new Date().toISOString();
-  let host = await dependencies.engine.host();
-  const problems = hostProblems(plan.environment, host.memoryMb);
-  if (problems.length > 0) throw new ConfigError(problems, plan.settings.source);
+  let host = admitted;
   await mkdir(plan.folder, { recursive: true });
   const ownMemory = watchOwnMemory();
 

@@ -32,7 +32,12 @@ export async function rememberingSettings<T>(
   // Of this environment, or of one that others have destroyed.
   const older = await readRecord(checkout, stack);
   const before = older !== undefined && isAsWritten(now, older) ? older.before : (now ?? null);
-  const result = await write();
+  const result = await write().catch(async (error: unknown) => {
+    // No environment comes of it that this could go with.
+    if (now === undefined) await rm(file, { force: true });
+    else await writeFile(file, now);
+    throw error;
+  });
   const record: SettingsRecord = { file, before, after: (await readIfThere(file)) ?? '' };
   await mkdir(path.dirname(recordFile(checkout, stack)), { recursive: true });
   await writeFile(recordFile(checkout, stack), JSON.stringify(record), { mode: 0o600 });

@@ -110,6 +110,11 @@ async function bringUpOn(
     },
     { stacks, engine: host.engine },
   );
+  if (ttlMinutes !== undefined && Date.parse(lease.expiresAt) > Date.now() + ttlMinutes * 60_000) {
+    progress.note(
+      `${name} lives longer than --ttl says already, until ${lease.expiresAt}: "down" would end it earlier`,
+    );
+  }
   if (isOfRun) {
     // One that didn't come up to the end has no outputs, and no host to be used either.
     const outputs = await stacks.outputsOf(name).catch(() => undefined);

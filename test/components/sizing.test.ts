@@ -21,4 +21,16 @@ describe('hostProblems', () => {
     expect(hostProblems(specOf('standard'), 1024)[0]).not.toContain('--profile small');
     expect(hostProblems(specOf('small'), 1024)[0]).not.toContain('--profile small');
   });
+
+  test("reckons with limits and a budget of the settings' own, which hold for the small profile, too", () => {
+    const backend = {
+      'rehearsal:profile': 'standard',
+      'rehearsal:services': '{"backend":{"memoryMb":3000}}',
+    };
+    const spec = (config: Record<string, string>) =>
+      resolveEnvironment(parseConfig({ ...backend, ...config }, 'the test'), 'the test');
+    expect(hostProblems(spec({}), 8192)[0]).not.toContain('--profile small');
+    expect(hostProblems(spec({ 'rehearsal:budgetMb': '14000' }), 8192)[0]).toContain('small (4200 MiB)');
+    expect(hostProblems(spec({ 'rehearsal:budgetMb': '14000' }), 4096)[0]).not.toContain('--profile small');
+  });
 });

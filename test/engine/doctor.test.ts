@@ -1,12 +1,14 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
+import { daemonFolder } from '../../engine/docker-engine.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 
 let cache: string;
@@ -75,6 +77,42 @@ describe('doctor', () => {
       stdout: 'No Docker daemon runs that a set-up of this user started.',
     });
     await connectDocker(resolveDockerHost()).ping();
+  }, 60_000);
+
+  test('stops no daemon under what it runs', async () => {
+    const daemon = spawn('sleep', ['600'], { stdio: 'ignore' });
+    const containers = [
+      { Id: 'a'.repeat(64), Names: ['/redis-1a'] },
+      { Id: 'b'.repeat(64), Names: [] },
+    ];
+    const api = createServer((_, response) => response.end(JSON.stringify(containers)));
+    await once(api.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const stat = await readFile(`/proc/${String(daemon.pid)}/stat`, 'utf8');
+      const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+      const host = `tcp://127.0.0.1:${String((api.address() as AddressInfo).port)}`;
+      await mkdir(daemonFolder(cache), { recursive: true });
+      const record = JSON.stringify({ pid: daemon.pid, startTime, host });
+      await writeFile(path.join(daemonFolder(cache), 'dockerd.json'), record);
+
+      expect(await doctor(['--stop'])).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining(
+          `Docker daemon ${String(daemon.pid)} was not stopped: it still runs redis-1a, bbbbbbbbbbbb, which`,
+        ),
+      });
+      expect(daemon.exitCode).toBeNull();
+
+      containers.length = 0;
+      expect(await doctor(['--stop'])).toMatchObject({
+        exitCode: 0,
+        stdout: `Docker daemon ${String(daemon.pid)} has ended.`,
+      });
+    } finally {
+      daemon.kill();
+      api.closeAllConnections();
+      api.close();
+    }
   }, 60_000);
 
   test('refuses arguments that it does not know', async () => {

@@ -13,7 +13,7 @@ import { checkout } from '../../engine/state.js';
 import { waitUntil } from '../../engine/wait.js';
 import { dockerEngine } from '../../runners/docker.js';
 import { newRunId } from '../../runners/names.js';
-import { run } from '../../runners/run.js';
+import { admit, run } from '../../runners/run.js';
 import { compileProgram } from '../../runners/program.js';
 import { pulumiStacks } from '../../runners/stack.js';
 import { commandRunner, resultsFolderName } from '../../runners/suite-runner.js';
@@ -74,6 +74,7 @@ test.each(cases)(
     const program = path.join(checkout, 'test', 'fixtures', 'small-disks.ts');
     const record = await run(
       plan,
+      await admit(plan, engine),
       {
         room: endlessRoom,
         leases: fakeLeases(),

@@ -81,6 +81,7 @@ describe('an environment that stays up', () => {
       expect(longer.stdout).toContain(`lives until ${until}`);
       const shorter = await rehearsal('up', '--stack', stack, '--ttl', '1h');
       expect(shorter.stdout).toContain(`lives until ${until}`);
+      expect(shorter.stderr).toContain(`lives longer than --ttl says already, until ${until}`);
       expect((await leases())[0]?.expiresAt).toBe(until);
       // What the state says is enough: a lease may be lost.
       await removeLease({ stack, backend: pathToFileURL(state).href });

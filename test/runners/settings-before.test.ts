@@ -62,6 +62,19 @@ describe('the settings file of a stack that is gone', () => {
     expect(await text()).toContain('incident');
   });
 
+  test('is what it was at once when the stack could not be made', async () => {
+    const fails = (): Promise<never> =>
+      rememberingSettings({ checkout, project: checkout, stack: 'team' }, async () => {
+        await writeFile(file, written);
+        throw new Error('no passphrase');
+      });
+    await expect(fails()).rejects.toThrow('no passphrase');
+    expect(existsSync(file)).toBe(false);
+    await writeFile(file, theirs);
+    await expect(fails()).rejects.toThrow('no passphrase');
+    expect(await text()).toBe(theirs);
+  });
+
   test('is never one from before an edit', async () => {
     await writeFile(file, theirs);
     await up(written);

@@ -1,5 +1,5 @@
 import { runRecordSchema, type RunRecord } from '../../../runners/report/record.js';
-import { run } from '../../../runners/run.js';
+import { admit, run } from '../../../runners/run.js';
 import type { Plan } from '../../../runners/plan.js';
 import type { Dependencies } from '../../../runners/preparation.js';
 import { silentProgress } from '../../helpers/progress.js';
@@ -24,7 +24,8 @@ export async function runWith(calls: Calls, setup: Setup = {}): Promise<RunRecor
     suites: fakeSuites(calls),
     ...changes,
   };
-  const record = await run(plan, dependencies, { stop, abandon }, silentProgress, (known) => {
+  const host = await admit(plan, dependencies.engine);
+  const record = await run(plan, host, dependencies, { stop, abandon }, silentProgress, (known) => {
     saved.push(known);
     return Promise.resolve();
   });

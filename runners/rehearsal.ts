@@ -12,6 +12,7 @@ import { leaseBook } from './lease-book.js';
 import { stackName } from './names.js';
 import { makePlan, type Choices, type Plan } from './plan.js';
 import { costLine } from './plan-report.js';
+import { compileProgram } from './program.js';
 import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
@@ -42,9 +43,12 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
   const { aws } = plan;
   if (aws !== undefined) progress.note(costLine({ ...plan, aws }));
   const stackOf = ({ runId, suite }: Scope): string => stackName(plan.labels.branch, runId, suite);
+  // While the set-up waits for others. Whoever needs it will hear of a failure.
+  const program = compileProgram(checkout);
+  program.catch(() => undefined);
   const { engine, host } = await setUpHost({ ...plan, stackOf }, progress);
   try {
-    return await rehearseOn(host, { plan, engine, checkout, progress });
+    return await rehearseOn(host, { plan, engine, program, checkout, progress });
   } finally {
     await host.leave();
   }
@@ -53,11 +57,16 @@ export async function rehearse(choices: Choices, checkout: string, progress: Pro
 interface Setting {
   plan: Plan;
   engine: EngineEnvironment;
+  /** File of the compiled program. */
+  program: Promise<string>;
   checkout: string;
   progress: Progress;
 }
 
-async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: Setting): Promise<Rehearsal> {
+async function rehearseOn(
+  host: RunHost,
+  { plan, engine, program, checkout, progress }: Setting,
+): Promise<Rehearsal> {
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: destroying what is up. Interrupt again to leave that to the janitor.');
   });
@@ -70,7 +79,7 @@ async function rehearseOn(host: RunHost, { plan, engine, checkout, progress }: S
     NODE_OPTIONS: process.env['NODE_OPTIONS'],
   };
   const { pulumi } = engine;
-  const stacks = pulumiStacks(pulumi, env, checkout);
+  const stacks = pulumiStacks(pulumi, env, checkout, () => program);
   const dependencies = {
     room: host.room,
     leases: leaseBook({

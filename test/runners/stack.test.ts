@@ -51,7 +51,7 @@ describe('a stack', () => {
     expect(parse(await readFile(path.join(folder, 'Pulumi.yaml'), 'utf8'))).toEqual({
       name: 'rehearsal',
       runtime: 'nodejs',
-      main: `${project}/`,
+      main: './',
     });
     const settings = path.join(folder, 'Pulumi.main-abc-one.yaml');
     expect(parse(await readFile(settings, 'utf8'))).toEqual({ config: { 'rehearsal:profile': 'small' } });

@@ -151,9 +151,11 @@ async function destroy(
   try {
     // With a host of its own each, none is in another's way.
     if (plan.aws === undefined && !interruption.stop.aborted) {
-      await unlessAbandoned(vacated, interruption.abandon);
       onFree();
-      await unlessAbandoned(endOf(comingUp), interruption.abandon);
+      await unlessAbandoned(
+        vacated.then(() => endOf(comingUp)),
+        interruption.abandon,
+      );
     }
     await inPhase('destroyMs', (onLine) => {
       const whole = async (): Promise<void> => {

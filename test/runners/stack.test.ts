@@ -45,8 +45,8 @@ async function fixture(behaviour: string, more: Record<string, string> = {}) {
 }
 
 describe('a stack', () => {
-  test("has a project of its own that points to the checkout's program, and its settings for the owner only", async () => {
-    const { project, folder, create } = await fixture('');
+  test('has a project of its own, and its settings for the owner only', async () => {
+    const { folder, create } = await fixture('');
     await create();
     expect(parse(await readFile(path.join(folder, 'Pulumi.yaml'), 'utf8'))).toEqual({
       name: 'rehearsal',

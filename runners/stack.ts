@@ -112,8 +112,8 @@ export const destroyCommandOf = (name: string): string => `npm run rehearsal -- 
 const graceMs = 10_000;
 
 /**
- * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own, so that nothing is written into the
- * checkout.
+ * Stacks made by the Pulumi CLI. Each has a project file in a folder of its own that points to the checkout's
+ * program, so that nothing is written into the checkout.
  * @param env the whole environment of the CLI.
  * @param program gives the compiled program's file.
  */
@@ -197,8 +197,7 @@ export function pulumiStacks(
     await mkdir(folder, { recursive: true });
     const text = await readFile(path.join(checkout, 'Pulumi.yaml'), 'utf8');
     const project = parse(text) as Record<string, unknown>;
-    // Not the checkout, which a destroy would search for packages; an `up` is told where the program is.
-    await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: './' }));
+    await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
   };
 
   const exported = async (name: string): Promise<string> => {

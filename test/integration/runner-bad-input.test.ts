@@ -63,7 +63,7 @@ const cases: Case[] = [
     about: 'a budget above the host',
     settings:
       'config:\n  rehearsal:budgetMb: 20000000\n  rehearsal:services:\n    backend:\n      memoryMb: 10000000\n',
-    says: ['the Docker host has', '--profile small', 'Σ(limits)'],
+    says: ['the Docker host has', 'take a larger host', 'Σ(limits)'],
   },
   {
     about: 'several mistakes at once',

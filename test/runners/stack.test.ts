@@ -45,13 +45,13 @@ async function fixture(behaviour: string, more: Record<string, string> = {}) {
 }
 
 describe('a stack', () => {
-  test('has a project of its own, and its settings for the owner only', async () => {
-    const { folder, create } = await fixture('');
+  test("has a project of its own that points to the checkout's program, and its settings for the owner only", async () => {
+    const { project, folder, create } = await fixture('');
     await create();
     expect(parse(await readFile(path.join(folder, 'Pulumi.yaml'), 'utf8'))).toEqual({
       name: 'rehearsal',
       runtime: 'nodejs',
-      main: './',
+      main: `${project}/`,
     });
     const settings = path.join(folder, 'Pulumi.main-abc-one.yaml');
     expect(parse(await readFile(settings, 'utf8'))).toEqual({ config: { 'rehearsal:profile': 'small' } });

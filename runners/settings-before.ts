@@ -34,8 +34,7 @@ export async function rememberingSettings<T>(
   const before = older !== undefined && isAsWritten(now, older) ? older.before : (now ?? null);
   const result = await write().catch(async (error: unknown) => {
     // No environment comes of it that this could go with.
-    if (now === undefined) await rm(file, { force: true });
-    else await writeFile(file, now);
+    await putBack(file, now ?? null);
     throw error;
   });
   const record: SettingsRecord = { file, before, after: (await readIfThere(file)) ?? '' };
@@ -58,9 +57,14 @@ export async function restoreSettings(checkout: string, stack: string): Promise<
   if (!isAsWritten(now, record)) {
     return `${settingsFile(stack)} has been edited since "up": it stays as it is, with what "up" was told`;
   }
-  if (before === null) await rm(file);
-  else await writeFile(file, before);
+  await putBack(file, before);
   return undefined;
+}
+
+/** @param before the file's text, null when there was no file. */
+async function putBack(file: string, before: string | null): Promise<void> {
+  if (before === null) await rm(file, { force: true });
+  else await writeFile(file, before);
 }
 
 /** Whether nobody has edited it since. */

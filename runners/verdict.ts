@@ -1,6 +1,6 @@
 import { countOfKills } from './oom.js';
 import { describeCrash } from './report/crash.js';
-import type { Crash, Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
+import type { Crash, Latency, Metric, RunRecord, SuiteRecord, Verdict } from './report/record.js';
 
 const deliveryLimitMs = 100;
 /** From here on the 99th percentile leaves something out: with fewer events it is the slowest one. */
@@ -144,7 +144,7 @@ function deliveryMetric({ suites, users }: Evidence): Metric {
     latency.measured ? [{ name, ...latency.value }] : [],
   );
   const slow = p99s.filter(
-    ({ p99Ms, stalls }) => p99Ms >= deliveryLimitMs && !((stalls?.p99WithoutMs ?? p99Ms) < deliveryLimitMs),
+    (latency) => latency.p99Ms >= deliveryLimitMs && stallsToBlame(latency) === undefined,
   );
   const unknowns = measuring.flatMap((suite) =>
     doubtsOfDelivery(suite, users).map((doubt) => `${suite.name}: ${doubt}`),
@@ -161,13 +161,20 @@ function deliveryMetric({ suites, users }: Evidence): Metric {
   );
 }
 
+/** The suite's own stalls, where the events are late by nothing else. */
+function stallsToBlame({ p99Ms, stalls }: Latency): Latency['stalls'] {
+  if (stalls === undefined || !(p99Ms >= deliveryLimitMs)) return undefined;
+  return stalls.p99WithoutMs < deliveryLimitMs ? stalls : undefined;
+}
+
 /** Why a suite's latencies, if it has any, prove nothing. */
 function doubtsOfDelivery({ latency, clock }: SuiteRecord, users: number): string[] {
   if (!latency.measured) return [latency.reason];
-  const { count, users: seen, p99Ms, stalls } = latency.value;
+  const { count, users: seen, p99Ms } = latency.value;
+  const stalls = stallsToBlame(latency.value);
   const doubts: string[] = [];
   if (!isNumber(p99Ms)) doubts.push('the 99th percentile is no number');
-  if (p99Ms >= deliveryLimitMs && stalls !== undefined && stalls.p99WithoutMs < deliveryLimitMs) {
+  if (stalls !== undefined) {
     doubts.push(
       `${p99Ms.toFixed(1)} ms, but ${stalls.p99WithoutMs.toFixed(1)} ms without the times in which the suite itself ` +
         `stood still, up to ${stalls.longestMs.toFixed(0)} ms: the machine was too busy to tell`,

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
+import { adoptDaemon } from '../../engine/daemon.js';
 import { daemonFolder } from '../../engine/docker-engine.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 
@@ -88,12 +89,8 @@ describe('doctor', () => {
     const api = createServer((_, response) => response.end(JSON.stringify(containers)));
     await once(api.listen(0, '127.0.0.1'), 'listening');
     try {
-      const stat = await readFile(`/proc/${String(daemon.pid)}/stat`, 'utf8');
-      const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
       const host = `tcp://127.0.0.1:${String((api.address() as AddressInfo).port)}`;
-      await mkdir(daemonFolder(cache), { recursive: true });
-      const record = JSON.stringify({ pid: daemon.pid, startTime, host });
-      await writeFile(path.join(daemonFolder(cache), 'dockerd.json'), record);
+      await adoptDaemon(daemonFolder(cache), host, daemon.pid ?? 0);
 
       expect(await doctor(['--stop'])).toMatchObject({
         exitCode: 1,

@@ -7,6 +7,14 @@ import type { StackEngine } from '../../runners/stack.js';
 import { fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
 import { runWith } from './support/run-with.js';
 
+async function called(calls: Calls, call: string, deadlineMs = 20_000): Promise<void> {
+  await waitUntil(() => Promise.resolve(calls.includes(call)), Boolean, {
+    what: call,
+    deadlineMs,
+    intervalMs: 5,
+  });
+}
+
 /** Of a host on which the second environment fits only when a job waits for it, and then not at once. */
 function roomForOne(reason: string | undefined): Room {
   return {
@@ -41,10 +49,7 @@ describe('an environment that has to wait for room', () => {
     const room: Room = {
       lookAgain: () => undefined,
       async enter(stack, _memoryMb, take) {
-        const options = { what: 'the end of the first', deadlineMs: 30_000, intervalMs: 5 };
-        if (stack.endsWith('-two')) {
-          await waitUntil(() => Promise.resolve(calls.includes('destroy one')), Boolean, options);
-        }
+        if (stack.endsWith('-two')) await called(calls, 'destroy one', 30_000);
         await take();
       },
     };
@@ -123,11 +128,7 @@ describe('an environment that is prepared ahead and has to wait for room', () =>
       },
     };
     const suites = fakeSuites(calls, async () => {
-      await waitUntil(() => Promise.resolve(calls.includes('begin two')), Boolean, {
-        what: 'the second',
-        deadlineMs: 20_000,
-        intervalMs: 5,
-      });
+      await called(calls, 'begin two');
       stop.abort();
       return passedRun;
     });
@@ -155,19 +156,13 @@ describe('an environment that is prepared ahead and has to wait for room', () =>
 
 test('a suite whose environment is up begins when the one before it has ended, not when that is removed', async () => {
   const calls: Calls = [];
-  const has = (call: string): Promise<boolean> =>
-    waitUntil(() => Promise.resolve(calls.includes(call)), Boolean, {
-      what: call,
-      deadlineMs: 20_000,
-      intervalMs: 5,
-    });
   const suites = fakeSuites(calls, async ({ suite }) => {
-    if (suite.name === 'one') await has('up two');
+    if (suite.name === 'one') await called(calls, 'up two');
     return passedRun;
   });
   const stacks = fakeStacks(calls, {
     async destroy() {
-      await has('suite two');
+      await called(calls, 'suite two');
     },
   });
   const record = await runWith(calls, { stacks, suites });

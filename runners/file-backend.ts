@@ -1,5 +1,5 @@
 import { existsSync, watch } from 'node:fs';
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
@@ -45,6 +45,24 @@ export function stateFileOf(backend: string, stack: string): string | undefined 
   if (root === undefined) return undefined;
   const file = path.join(folderIn(root, 'stacks'), `${stack}.json`);
   return existsSync(file) ? file : undefined;
+}
+
+/**
+ * Makes a stack without a state, with the file that `pulumi stack init` writes first. The CLI takes 0.3 s for it, most of
+ * them for its own start. Its next command makes the salt, if the settings have none.
+ * @returns whether it could be done: in a folder that the CLI has laid out as we know it.
+ * @throws Error when there is such a stack.
+ */
+export async function makeStackFile(backend: string, stack: string): Promise<boolean> {
+  const root = folderOf(backend);
+  if (root === undefined) return false;
+  const layout = await readFile(path.join(root, '.pulumi', 'meta.yaml'), 'utf8').catch(() => '');
+  if (layout.trim() !== 'version: 1') return false;
+  const folder = folderIn(root, 'stacks');
+  await mkdir(folder, { recursive: true });
+  const state = { version: 3, checkpoint: { stack: `organization/${configNamespace}/${stack}` } };
+  await writeFile(path.join(folder, `${stack}.json`), JSON.stringify(state), { flag: 'wx', mode: 0o600 });
+  return true;
 }
 
 /**

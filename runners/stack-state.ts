@@ -16,7 +16,10 @@ export interface StackLabels {
 /** The stack's tag that says until when it was prolonged: unlike a label, it can change while containers run. */
 const extensionTag = labelKeys.expiresAt;
 
-const stateSchema = z.object({ deployment: z.object({ resources: z.array(z.unknown()).optional() }) });
+/** A stack that nothing was ever done with has no deployment. */
+const stateSchema = z.object({
+  deployment: z.object({ resources: z.array(z.unknown()).optional() }).nullable(),
+});
 
 /** Docker's resources have labels, AWS's have tags; others have either in another shape, or none. */
 const labelledSchema = z.object({
@@ -111,7 +114,7 @@ export function engineInState(exported: string): EngineInState | undefined {
 
 function resourcesIn(exported: string): unknown[] {
   const state = stateSchema.safeParse(parseJson(exported));
-  if (state.success) return state.data.deployment.resources ?? [];
+  if (state.success) return state.data.deployment?.resources ?? [];
   const reason = z.prettifyError(state.error).replaceAll('\n', ' ');
   throw new StackError(`what Pulumi exported isn't the state of a stack: ${reason}`);
 }

@@ -8,7 +8,14 @@ import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram } from './exec.js';
-import { lockHoldersOf, removeCopies, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
+import {
+  lockHoldersOf,
+  makeStackFile,
+  removeCopies,
+  stackFilesOf,
+  stateFileOf,
+  watchState,
+} from './file-backend.js';
 import { backendOf } from './lease-book.js';
 import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
@@ -227,7 +234,8 @@ export function pulumiStacks(
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       const host = await startProgram(folder, folder);
       try {
-        await quick(initCommand(name, settings), folder);
+        const isMade = settings.secretsprovider === undefined && (await makeStackFile(backendOf(env), name));
+        if (!isMade) await quick(initCommand(name, settings), folder);
       } catch (error) {
         await host.end();
         throw error;

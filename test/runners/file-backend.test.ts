@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { folderOf, isGone, lockHoldersOf, removeCopies, stackFilesOf } from '../../runners/file-backend.js';
+import {
+  folderOf,
+  isGone,
+  lockHoldersOf,
+  makeStackFile,
+  removeCopies,
+  stackFilesOf,
+} from '../../runners/file-backend.js';
 
 let root: string;
 let backend: string;
@@ -51,6 +58,38 @@ test('the stacks in a backend of files are this project’s, without their backu
   }
   expect(await stackFilesOf(backend)).toEqual(['rehearsal-one.dotted', 'rehearsal-packed']);
   expect(await stackFilesOf('s3://bucket')).toBeUndefined();
+});
+
+describe('a stack is made as a file', () => {
+  const layOut = async (layout: string): Promise<void> => {
+    await mkdir(path.join(root, '.pulumi'));
+    await writeFile(path.join(root, '.pulumi', 'meta.yaml'), layout);
+  };
+
+  test('where the Pulumi CLI has laid out the folder, once', async () => {
+    await layOut('version: 1\n');
+    expect(await makeStackFile(backend, 'one')).toBe(true);
+    const file = path.join(root, '.pulumi', 'stacks', 'rehearsal', 'one.json');
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+      version: 3,
+      checkpoint: { stack: 'organization/rehearsal/one' },
+    });
+    await expect(makeStackFile(backend, 'one')).rejects.toThrow('EEXIST');
+  });
+
+  test.each([
+    ['a layout that it does not know', 'version: 2\n'],
+    ['an empty folder', undefined],
+  ])('but not in %s', async (_, layout) => {
+    if (layout !== undefined) await layOut(layout);
+    const before = await readdir(root, { recursive: true });
+    expect(await makeStackFile(backend, 'one')).toBe(false);
+    expect(await readdir(root, { recursive: true })).toEqual(before);
+  });
+
+  test('but not in a backend that is no folder', async () => {
+    expect(await makeStackFile('s3://bucket', 'one')).toBe(false);
+  });
 });
 
 describe('copies of a state', () => {

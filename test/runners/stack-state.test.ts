@@ -39,6 +39,7 @@ describe('whose a stack is', () => {
   });
 
   test.each([
+    ['that is empty', JSON.stringify({ version: 3, deployment: null })],
     ['without resources', JSON.stringify({ version: 3, deployment: {} })],
     ['of which no resource has labels', exported({ inputs: { name: 'x' } }, {})],
     ['whose labels say nothing of a run', exported(labelled({ [labelKeys.suite]: 'chat' }))],

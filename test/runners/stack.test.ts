@@ -68,6 +68,19 @@ describe('a stack', () => {
     }
   });
 
+  test('is made without the CLI where that has laid out the folder of states, unless a secrets provider is set', async () => {
+    const { project, folder, create, calls, stacks } = await fixture('');
+    await mkdir(path.join(project, 'state', '.pulumi'), { recursive: true });
+    await writeFile(path.join(project, 'state', '.pulumi', 'meta.yaml'), 'version: 1\n');
+    const stack = await create();
+    await stacks.create({ name: 'other', folder, settings: { secretsprovider: 'awskms://key', config: {} } });
+    await stack.destroy(control);
+    expect((await calls()).map(({ args }) => args.slice(0, 3))).toEqual([
+      ['stack', 'init', 'other'],
+      ['destroy', '--stack', 'main-abc-one'],
+    ]);
+  });
+
   test("that can't be made says why", async () => {
     const { create } = await fixture('no backend');
     await expect(create()).rejects.toThrow(new StackError('pulumi stack init failed: error: no backend'));

@@ -17,7 +17,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { bundleForNode } from './bundle.js';
+import { bundleForNode, bundleStarter, pluginScript } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { reasonOf } from './errors.js';
@@ -92,8 +92,11 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
   try {
     const bundle = path.join(draft, 'provider.cjs');
     await bundleForNode({ entryPoints: [entryPoint], outfile: bundle });
+    // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
+    const script = pluginScript('provider.cjs', 'unset NODE_OPTIONS');
     const digest = await sha256OfFile(bundle);
-    const folder = path.join(cache, `pulumi-home-embedded-${digest.slice(0, digestLength)}`);
+    const started = shortHash(digest + script + (await readFile(bundleStarter, 'utf8')));
+    const folder = path.join(cache, `pulumi-home-embedded-${started}`);
     await ensureCached({
       folder,
       isGood: async (home) => {
@@ -104,8 +107,7 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
         const plugin = pluginFolder(home, version);
         await mkdir(plugin, { recursive: true });
         await copyFile(bundle, path.join(plugin, 'provider.cjs'));
-        // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
-        const script = '#!/bin/sh\nunset NODE_OPTIONS\nexec node "$(dirname "$0")/provider.cjs" "$@"\n';
+        await copyFile(bundleStarter, path.join(plugin, path.basename(bundleStarter)));
         await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
       },
     });

@@ -5,7 +5,7 @@ import { readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/prom
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { SemVer } from 'semver';
-import { bundleForNode } from './bundle.js';
+import { bundleForNode, bundleStarter, pluginScript } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { goBuild, goObstacle } from './go-build.js';
@@ -146,13 +146,22 @@ async function writeDynamicProvider(folder: string): Promise<void> {
     });
     await rename(draft, bundle);
   }
-  const script = path.join(folder, dynamicProvider);
+  await writeWhole(
+    path.join(folder, path.basename(bundleStarter)),
+    await readFile(bundleStarter, 'utf8'),
+    0o644,
+  );
   // Pulumi starts it in the project's folder: there are the packages that a resource's code may ask for.
-  const text = `#!/bin/sh\nNODE_PATH="$PWD/node_modules" exec node "$(dirname "$0")/${path.basename(bundle)}" "$@"\n`;
-  if ((await readFile(script, 'utf8').catch(() => '')) === text) return;
-  const draft = `${script}.${String(process.pid)}`;
-  await writeFile(draft, text, { mode: 0o755 });
-  await rename(draft, script);
+  const script = pluginScript(path.basename(bundle), 'export NODE_PATH="$PWD/node_modules"');
+  await writeWhole(path.join(folder, dynamicProvider), script, 0o755);
+}
+
+/** Never leaves half a file to somebody who runs it meanwhile. */
+async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
+  const draft = `${file}.${String(process.pid)}`;
+  await writeFile(draft, text, { mode });
+  await rename(draft, file);
 }
 
 /** The language host of an official CLI, else the one in the cache if it is whole. */

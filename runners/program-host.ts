@@ -4,7 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 import * as automation from '@pulumi/pulumi/automation/server.js';
 import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
-import { mayStartMessage, type HostMessage } from './program.js';
+import { mayStartMessage, type HostMessage } from './host-messages.js';
 
 type Program = (mayStart: Promise<void>) => Promise<Record<string, unknown>>;
 

@@ -2,26 +2,25 @@ import { createWriteStream, openSync } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
-import { bundleForNode } from '../engine/bundle.js';
+import { bundleForNode, bundleStarter } from '../engine/bundle.js';
 import { sha256OfFile } from '../engine/cache.js';
+import { mayStartMessage, type HostMessage } from './host-messages.js';
+import { relayTo } from './relay.js';
+import { describeExit } from './exec.js';
 import type { Mark } from './timeline.js';
-
-/** What a program host tells the process that started it. */
-export type HostMessage = { address: string } | { outputs: unknown } | { mark: Mark };
-
-/** What it is told by that process. */
-export const mayStartMessage = 'containers may start';
 
 /** A process that has the Pulumi program loaded. */
 export interface ProgramHost {
-  /** Where it serves the CLI as a language runtime, for `--client`. Rejects when it ends before it is ready. */
-  address: Promise<string>;
+  /** Where it serves the CLI as a language runtime, for `--client`: a call waits there while the program is loaded. */
+  address: string;
   /** Lets it make containers. */
   allowStart: () => void;
   /** The stack's outputs, secrets in plain, as far as they are known: only an `up` that succeeds has them all. */
   outputs: () => unknown;
   /** What it did when, so far and from now on. */
   onMark: (listener: (mark: Mark) => void) => void;
+  /** What the end of an operation is due to, if the process has ended by itself before it. */
+  failure: () => Error | undefined;
   end: () => Promise<void>;
 }
 
@@ -63,16 +62,16 @@ export async function compileProgram(
  * @param env the whole environment of the process.
  * @param logFile takes what the program writes.
  */
-export function startProgramHost(
+export async function startProgramHost(
   program: string,
   cwd: string,
   env: NodeJS.ProcessEnv,
   logFile: string,
-): ProgramHost {
+): Promise<ProgramHost> {
   // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
   const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   // In a session of its own: Ctrl-C on a terminal is for the runner, which ends what it has begun in order.
-  const host = execa(process.execPath, [program], {
+  const host = execa(process.execPath, [bundleStarter, program], {
     cwd,
     env,
     extendEnv: false,
@@ -88,7 +87,8 @@ export function startProgramHost(
   let outputs: unknown;
   const marks: Mark[] = [];
   let listener: ((mark: Mark) => void) | undefined;
-  const address = new Promise<string>((resolve, reject) => {
+  let failure: Error | undefined;
+  const listens = new Promise<string>((resolve, reject) => {
     host.on('message', (message: HostMessage) => {
       if ('mark' in message) {
         marks.push(message.mark);
@@ -104,18 +104,22 @@ export function startProgramHost(
       host.unref();
       host.channel?.unref();
     });
-    void host.then(({ shortMessage }) => {
-      reject(
-        new Error(
-          `the process that runs the Pulumi program ended: ${shortMessage ?? 'by itself'}; see ${logFile}`,
-        ),
+    void host.then(({ exitCode, signal, originalMessage = '' }) => {
+      const status =
+        signal !== undefined
+          ? ({ kind: 'signalled', signal } as const)
+          : exitCode !== undefined
+            ? ({ kind: 'exited', exitCode } as const)
+            : ({ kind: 'not started', reason: originalMessage } as const);
+      failure = new Error(
+        `${describeExit('the process that runs the Pulumi program', status)}; see ${logFile}`,
       );
+      reject(failure);
     });
   });
-  // Whoever needs it will hear of it.
-  address.catch(() => undefined);
+  const relay = await relayTo(listens);
   return {
-    address,
+    address: relay.address,
     allowStart() {
       // One that has ended is noticed elsewhere.
       host.send(mayStartMessage, () => undefined);
@@ -125,7 +129,9 @@ export function startProgramHost(
       for (const mark of marks) tell(mark);
       listener = tell;
     },
+    failure: () => failure,
     async end() {
+      relay.close();
       host.ref();
       host.kill();
       await host;

@@ -181,8 +181,11 @@ export function pulumiStacks(
         // Where it never may, the signal ends it.
         mayStart.then(host.allowStart, () => undefined);
         try {
-          await operation('up', ['--client', await host.address, '--exec-kind', 'auto.inline'], control);
+          await operation('up', ['--client', host.address, '--exec-kind', 'auto.inline'], control);
           return parseOutputs(host.outputs(), name);
+        } catch (error) {
+          // What the CLI says of a program that is gone is "EOF".
+          throw host.failure() ?? error;
         } finally {
           await host.end();
         }

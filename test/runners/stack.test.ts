@@ -13,7 +13,7 @@ import { pulumiStacks, type Stack } from '../../runners/stack.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
 /** Of no use to the fixture: it never asks for it. */
-const program = path.join(checkout, 'test', 'fixtures', 'program.cjs');
+const idleProgram = path.join(checkout, 'test', 'fixtures', 'program.cjs');
 const control = { timeoutMs: 60_000, onLine: () => undefined };
 
 interface Call {
@@ -21,10 +21,12 @@ interface Call {
   cwd: string;
 }
 
-async function fixture(behaviour: string, more: Record<string, string> = {}) {
+async function fixture(behaviour: string, more: Record<string, string> = {}, programSource = idleProgram) {
   const project = await mkdtemp(path.join(tmpdir(), 'project-'));
   await writeFile(path.join(project, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\nmain: index.ts\n');
   const folder = path.join(project, 'runs', 'one');
+  const program = path.join(project, 'program.cjs');
+  await copyFile(programSource, program);
   const callsFile = path.join(project, 'calls');
   const env = {
     PATH: process.env['PATH'],
@@ -84,6 +86,17 @@ describe('a stack', () => {
   test("that can't be made says why", async () => {
     const { create } = await fixture('no backend');
     await expect(create()).rejects.toThrow(new StackError('pulumi stack init failed: error: no backend'));
+  });
+
+  test('whose program ends before its time says so, whatever the CLI makes of it', async () => {
+    const ending = path.join(await mkdtemp(path.join(tmpdir(), 'program-')), 'ending.cjs');
+    await writeFile(ending, 'process.exitCode = 3;');
+    const { folder, create } = await fixture('fails', {}, ending);
+    const stack = await create();
+    await expect(stack.up(control)).rejects.toThrow(
+      /^the process that runs the Pulumi program ended with exit code 3; see .*program\.log$/,
+    );
+    expect(await readFile(path.join(folder, 'program.log'), 'utf8')).toBe('');
   });
 
   test("whose up fails quotes Pulumi's diagnostics and nothing else", async () => {

@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { bundleStarter, pluginScript } from '../../../engine/bundle.js';
 
 /**
  * The tests' AWS provider as a plugin.
@@ -18,7 +19,8 @@ export async function installAwsPlugin(): Promise<{ folder: string; remove: () =
     format: 'cjs',
     logLevel: 'silent',
   });
-  const script = '#!/bin/sh\nunset NODE_OPTIONS\nexec node "$(dirname "$0")/provider.cjs" "$@"\n';
+  await copyFile(bundleStarter, path.join(folder, path.basename(bundleStarter)));
+  const script = pluginScript('provider.cjs', 'unset NODE_OPTIONS');
   await writeFile(path.join(folder, 'pulumi-resource-aws'), script, { mode: 0o755 });
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }

@@ -197,7 +197,9 @@ export function pulumiStacks(
         await loading?.end();
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.
         if (lockLeft) await quick(['cancel', name, '--yes'], folder);
-        await operation('destroy', ['--remove'], control);
+        // What it takes is loaded by the first destroy: most commands have none.
+        const { withoutProgram } = await import('./no-program.js');
+        await withoutProgram((client) => operation('destroy', ['--remove', '--client', client], control));
         await removeCopies(backendOf(env), name);
       },
     };

@@ -68,6 +68,14 @@ describe('a stack', () => {
       expect(cwd).toBe(folder);
       expect(args).toContain('--non-interactive');
     }
+    expect((await calls()).at(-1)?.args).toEqual(
+      expect.arrayContaining([
+        'destroy',
+        '--remove',
+        '--client',
+        expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      ]),
+    );
   });
 
   test('is made without the CLI where that has laid out the folder of states, unless a secrets provider is set', async () => {

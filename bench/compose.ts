@@ -3,7 +3,6 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { reserveSubnet } from '../components/subnet.js';
 import type { Blueprint } from './blueprint.js';
-import type { ComposeCli } from './compose-cli.js';
 import { composeFile } from './compose-file.js';
 import type { Site } from './site.js';
 import type { Way } from './way.js';
@@ -11,11 +10,12 @@ import type { Way } from './way.js';
 const quotedLines = 20;
 
 /** @param intervalSeconds between two health checks; the profile's own by default. */
-export function composeWay(site: Site, cli: ComposeCli, blueprint: Blueprint, intervalSeconds?: number): Way {
+export function composeWay(site: Site, blueprint: Blueprint, intervalSeconds?: number): Way {
   return {
     kind: 'compose',
     name: intervalSeconds === undefined ? 'compose, own intervals' : `compose, ${String(intervalSeconds)} s`,
     async prepare({ name, labels, folder }) {
+      const cli = await site.compose();
       const file = path.join(folder, 'compose.yaml');
       const subnet = await reserveSubnet(site.docker, name);
       const interval = intervalSeconds === undefined ? {} : { intervalSeconds };

@@ -11,6 +11,7 @@ import { messageOf } from '../runners/errors.js';
 import { exitCodes } from '../runners/exit-codes.js';
 import { listenForInterruption } from '../runners/interruption.js';
 import { table } from '../runners/report/terminal.js';
+import type { ComposeCli } from './compose-cli.js';
 import { events } from './events.js';
 import { memory } from './memory.js';
 import { nochange } from './nochange.js';
@@ -32,14 +33,13 @@ function parseRounds(value: string): number {
 }
 
 /** What every figure depends on. */
-async function terms(site: Site): Promise<string> {
+function terms(site: Site, compose: ComposeCli | undefined): string {
   const { engineVersion, operatingSystem, cpus, memoryMb } = site.host;
   const provider = site.sources['Docker provider'];
-  const compose = await site.compose();
   return (
     `Docker Engine ${engineVersion}, ${operatingSystem}, ${String(cpus)} cores, ${String(memoryMb)} MiB; ` +
-    `${provider?.way === 'fallback' ? 'embedded' : 'official'} Docker provider ${provider?.version ?? ''}; ` +
-    `Docker Compose ${compose.version} (${compose.source})`
+    `${provider?.way === 'fallback' ? 'embedded' : 'official'} Docker provider ${provider?.version ?? ''}` +
+    (compose === undefined ? '' : `; Docker Compose ${compose.version} (${compose.source})`)
   );
 }
 
@@ -61,7 +61,8 @@ async function bench(
   const site = await openSite(progress, interruption.stop, kinds);
   const results: object[] = [];
   let failed = false;
-  const what = await terms(site);
+  const compose = kinds.includes('compose') ? await site.compose() : undefined;
+  const what = terms(site, compose);
   try {
     for (const part of chosen) {
       if (interruption.stop.aborted) break;
@@ -93,8 +94,7 @@ async function bench(
   await mkdir(path.dirname(file), { recursive: true });
   const all = {
     ...{ startedAt, endedAt: new Date().toISOString(), host: site.host, sources: site.sources },
-    compose: await site.compose(),
-    parts: results,
+    ...{ compose, parts: results },
   };
   await writeFile(file, `${JSON.stringify(all, undefined, 2)}\n`);
   process.stdout.write(`Figures: ${file}\n`);

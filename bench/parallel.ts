@@ -17,11 +17,10 @@ export const parallel: BenchPart = {
   rounds: 1,
   describe: `environments of profile ${profile} ready per minute, ${counts.join(', ')} at once`,
   async run(site, rounds) {
-    const compose = await site.compose();
     const blueprint = await blueprintOfProfile(site, profile);
     const ways = [ownWay(site), floorWay(site.docker, blueprint)];
     // What waits for its own intervals waits as long in each round.
-    const onceOnly = [composeWay(site, compose, blueprint, 1), composeWay(site, compose, blueprint)];
+    const onceOnly = [composeWay(site, blueprint, 1), composeWay(site, blueprint)];
     const isWanted = ({ kind }: Way): boolean => site.kinds.includes(kind);
     const perMinute = new Map<string, number[]>();
     const problems: string[] = [];

@@ -42,13 +42,12 @@ function cyclesOf(site: Site, rounds: number): Promise<Cycles> {
 }
 
 async function measure(site: Site, rounds: number): Promise<Cycles> {
-  const compose = await site.compose();
   const blueprint = await blueprintOfProfile(site, profile);
   const ways = [
     ownWay(site),
     floorWay(site.docker, blueprint),
-    composeWay(site, compose, blueprint, 1),
-    composeWay(site, compose, blueprint),
+    composeWay(site, blueprint, 1),
+    composeWay(site, blueprint),
   ];
   return inRounds(site, ways, rounds, profile);
 }

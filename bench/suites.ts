@@ -25,9 +25,8 @@ export const suites: BenchPart = {
       problems.push(...own.problems);
     }
     if (!site.kinds.includes('compose')) return measured(figures, problems);
-    const compose = await site.compose();
     const blueprint = await blueprintOfProfile(site, 'standard');
-    for (const way of [composeWay(site, compose, blueprint, 1), composeWay(site, compose, blueprint)]) {
+    for (const way of [composeWay(site, blueprint, 1), composeWay(site, blueprint)]) {
       const loop = await inRounds(site, [way], suiteCount, 'standard');
       const ms = loop.cycles.reduce((sum, { readyMs, downMs }) => sum + readyMs + downMs, 0);
       problems.push(...loop.problems);

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import { pack } from 'tar-stream';
 import {
   appFolder,
@@ -183,7 +184,9 @@ export class ImageBuilder {
         },
         (event: { stream?: string; status?: string; progress?: string; error?: string }) => {
           failure ??= event.error;
-          const line = (event.stream ?? [event.status, event.progress].filter(Boolean).join(' ')).trim();
+          const said = event.stream ?? [event.status, event.progress].filter(Boolean).join(' ');
+          // The Engine colours what a build writes to stderr.
+          const line = stripVTControlCharacters(said).trim();
           if (line === '') return;
           tail.push(line);
           update(line.split('\n').at(-1) ?? line);

@@ -1,5 +1,5 @@
 import { existsSync, watch } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
@@ -36,7 +36,7 @@ export async function stackFilesOf(backend: string): Promise<string[] | undefine
   const root = folderOf(backend);
   if (root === undefined) return undefined;
   const files = await readdir(folderIn(root, 'stacks'));
-  return files.flatMap((file) => /^(.+)\.json(\.gz)?$/.exec(file)?.[1] ?? []).sort();
+  return files.flatMap((file) => /^(.+)\.json(\.gz|\.zst)?$/.exec(file)?.[1] ?? []).sort();
 }
 
 /** The file of a stack's state, if it is there to be looked at. */
@@ -60,8 +60,17 @@ export async function makeStackFile(backend: string, stack: string): Promise<boo
   if (layout.trim() !== 'version: 1') return false;
   const folder = folderIn(root, 'stacks');
   await mkdir(folder, { recursive: true });
+  if ((await stackFilesOf(backend))?.includes(stack) === true)
+    throw new Error(`stack ${stack} is there already`);
   const state = { version: 3, checkpoint: { stack: `organization/${configNamespace}/${stack}` } };
-  await writeFile(path.join(folder, `${stack}.json`), JSON.stringify(state), { flag: 'wx', mode: 0o600 });
+  // As a whole or not at all: the CLI lists no stack while one of the states is cut short.
+  const draft = path.join(folder, `${stack}.${String(process.pid)}.tmp`);
+  try {
+    await writeFile(draft, JSON.stringify(state));
+    await link(draft, path.join(folder, `${stack}.json`));
+  } finally {
+    await rm(draft, { force: true });
+  }
   return true;
 }
 

@@ -19,8 +19,8 @@ export interface ProgramHost {
   outputs: () => unknown;
   /** What it did when, so far and from now on. */
   onMark: (listener: (mark: Mark) => void) => void;
-  /** What the end of an operation is due to, if the process has ended by itself before it. */
-  failure: () => Error | undefined;
+  /** How the process has ended, if it did so by itself: what an operation failed by. */
+  failure: () => string | undefined;
   end: () => Promise<void>;
 }
 
@@ -87,7 +87,7 @@ export async function startProgramHost(
   let outputs: unknown;
   const marks: Mark[] = [];
   let listener: ((mark: Mark) => void) | undefined;
-  let failure: Error | undefined;
+  let failure: string | undefined;
   const listens = new Promise<string>((resolve, reject) => {
     host.on('message', (message: HostMessage) => {
       if ('mark' in message) {
@@ -111,13 +111,15 @@ export async function startProgramHost(
           : exitCode !== undefined
             ? ({ kind: 'exited', exitCode } as const)
             : ({ kind: 'not started', reason: originalMessage } as const);
-      failure = new Error(
-        `${describeExit('the process that runs the Pulumi program', status)}; see ${logFile}`,
-      );
-      reject(failure);
+      failure = `${describeExit('the process that runs the Pulumi program', status)}; see ${logFile}`;
+      reject(new Error(failure));
     });
   });
-  const relay = await relayTo(listens);
+  const relay = await relayTo(listens).catch(async (error: unknown) => {
+    host.kill();
+    await host;
+    throw error;
+  });
   return {
     address: relay.address,
     allowStart() {

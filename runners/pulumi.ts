@@ -1,4 +1,8 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { execa } from 'execa';
+import { makeStackFile } from './file-backend.js';
+import { backendOf } from './lease-book.js';
 import type { Encryption } from './settings.js';
 
 const timeoutMs = 60_000;
@@ -32,6 +36,34 @@ export function pulumiCommand(pulumi: string, env: NodeJS.ProcessEnv): PulumiCom
       `pulumi ${args.slice(0, 2).join(' ')} failed: ${result.stderr || result.shortMessage}`,
     );
   };
+}
+
+/**
+ * Makes an empty stack. When it throws there is none.
+ * @param env the whole environment of the CLI.
+ * @param folder of the stack's project and settings.
+ */
+export async function makeStack(
+  command: PulumiCommand,
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  name: string,
+  encryption: Encryption,
+): Promise<void> {
+  // Without a passphrase the CLI makes no stack, and says why.
+  const isPlain = encryption.secretsprovider === undefined && (await isPassphraseThere(env));
+  if (isPlain && (await makeStackFile(backendOf(env), name))) return;
+  await command(initCommand(name, encryption), folder);
+}
+
+async function isPassphraseThere(env: NodeJS.ProcessEnv): Promise<boolean> {
+  if (env['PULUMI_CONFIG_PASSPHRASE'] !== undefined) return true;
+  const file = env['PULUMI_CONFIG_PASSPHRASE_FILE'];
+  if (file === undefined) return false;
+  return access(file, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

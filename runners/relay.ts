@@ -11,8 +11,8 @@ export interface Relay {
 }
 
 /**
- * Takes calls at once and connects each as soon as it is known to whom; when that fails they are hung up. It keeps no
- * process alive.
+ * Takes calls at once and connects each as soon as it is known to whom; when that fails they are hung up. Who
+ * listens keeps no process alive; who is connected does.
  * @param callee where whoever is called listens on the loopback, as `host:port`.
  */
 export async function relayTo(callee: Promise<string>): Promise<Relay> {

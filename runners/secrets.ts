@@ -28,7 +28,7 @@ export async function withOwnEncryption(
   const secrets = Object.fromEntries(
     Object.entries(settings.config).filter(([, value]) => holdsSecret(value)),
   );
-  // The stack's own `init` makes it a salt or a data key.
+  // The command that makes the stack makes it a data key; its `up` makes it a salt.
   if (Object.keys(secrets).length === 0) return { ...settings, encryption };
 
   // In a backend of its own: the stack whose settings they are needn't exist in the user's.

@@ -8,16 +8,9 @@ import { withoutDownloads, type EngineEnvironment } from '../engine/setup.js';
 import { awsRemedies } from './aws-remedies.js';
 import { messageOf } from './errors.js';
 import { describeExit, runProgram } from './exec.js';
-import {
-  lockHoldersOf,
-  makeStackFile,
-  removeCopies,
-  stackFilesOf,
-  stateFileOf,
-  watchState,
-} from './file-backend.js';
+import { lockHoldersOf, removeCopies, stackFilesOf, stateFileOf, watchState } from './file-backend.js';
 import { backendOf } from './lease-book.js';
-import { initCommand, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
+import { makeStack, pulumiCommand, StackError, StackLockedError } from './pulumi.js';
 import { compileProgram, startProgramHost, type ProgramHost } from './program.js';
 import type { Encryption } from './settings.js';
 import { diagnosticsOf, parseOutputs } from './stack-output.js';
@@ -184,8 +177,9 @@ export function pulumiStacks(
           await operation('up', ['--client', host.address, '--exec-kind', 'auto.inline'], control);
           return parseOutputs(host.outputs(), name);
         } catch (error) {
-          // What the CLI says of a program that is gone is "EOF".
-          throw host.failure() ?? error;
+          const failure = host.failure();
+          // Of a program that is gone the CLI itself says no more than "EOF".
+          throw failure === undefined ? error : new StackError(`${failure}\n${messageOf(error)}`);
         } finally {
           await host.end();
         }
@@ -199,7 +193,7 @@ export function pulumiStacks(
         if (lockLeft) await quick(['cancel', name, '--yes'], folder);
         // What it takes is loaded by the first destroy: most commands have none.
         const { withoutProgram } = await import('./no-program.js');
-        await withoutProgram((client) => operation('destroy', ['--remove', '--client', client], control));
+        await withoutProgram((client) => operation('destroy', ['--remove', ...client], control));
         await removeCopies(backendOf(env), name);
       },
     };
@@ -239,8 +233,7 @@ export function pulumiStacks(
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       const host = await startProgram(folder, folder);
       try {
-        const isMade = settings.secretsprovider === undefined && (await makeStackFile(backendOf(env), name));
-        if (!isMade) await quick(initCommand(name, settings), folder);
+        await makeStack(quick, env, folder, name, settings);
       } catch (error) {
         await host.end();
         throw error;

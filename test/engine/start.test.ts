@@ -22,7 +22,7 @@ let cache: string;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-start-'));
   bundle = path.join(folder, 'bundle.cjs');
-  cache = `${bundle}.cache`;
+  cache = `${bundle}.${process.version}-${process.arch}.cache`;
   await writeFile(bundle, program);
   await writeFile(path.join(folder, 'beside.cjs'), `exports.word = 'found';`);
 });
@@ -67,12 +67,19 @@ test('a bundle that hears SIGINT itself decides what becomes of it', async () =>
   expect((await started).exitCode).toBe(4);
 });
 
-test('compiled code that V8 does not take is made anew, and no draft is left', async () => {
-  await writeFile(cache, 'of another version');
+test('damaged code, and that of another source of the same length, is made anew, and no draft is left', async () => {
   await start();
-  const made = await readFile(cache);
-  expect(made.includes('of another version')).toBe(false);
-  expect((await readdir(folder)).sort()).toEqual(['beside.cjs', 'bundle.cjs', 'bundle.cjs.cache']);
+  const good = await readFile(cache);
+  // V8 would run both.
+  const damaged = Buffer.from(good);
+  damaged.fill(0, good.length / 2);
+  await writeFile(cache, damaged);
+  await start();
+  expect((await readFile(cache)).subarray(good.length / 2).every((byte) => byte === 0)).toBe(false);
+  await writeFile(bundle, program.replace('exitCode = 3', 'exitCode = 4'));
+  const { exitCode } = await execa('node', [bundleStarter, bundle], { reject: false });
+  expect(exitCode).toBe(4);
+  expect((await readdir(folder)).sort()).toEqual(['beside.cjs', 'bundle.cjs', path.basename(cache)]);
 });
 
 test('where nothing can be kept it runs all the same', async () => {

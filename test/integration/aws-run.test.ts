@@ -59,9 +59,10 @@ test(
     expect(tested?.crashes).toEqual({ measured: true, value: [] });
     expect(tested?.problems).toEqual([]);
     const wanting = record.verdict.metrics.filter(({ result: is }) => is !== 'ok').map(({ name }) => name);
-    // How fast events are depends on what else the machine does; that it was measured does not.
+    // How fast events are, and whether that says anything, depends on what else the machine does; that they were
+    // measured does not.
     const delivery = record.verdict.metrics.find(({ name }) => name === 'event delivery, p99');
-    expect(delivery?.result).not.toBe('not proven');
+    expect(record.suites[0]?.latency.measured).toBe(true);
     expect(wanting.filter((name) => name !== delivery?.name)).toEqual(['every suite chosen']);
     expect(result.exitCode).toBe(wanting.length === 1 ? exitCodes.partial : exitCodes.noGo);
     expect(record.host).toMatchObject({

@@ -101,9 +101,10 @@ describe('the main job on another machine', () => {
 
   test('says what it says on this one', () => {
     expect(record.suites[0]?.outcome).toEqual({ kind: 'passed' });
-    // How fast events are depends on what else the machine does; that it was measured does not.
+    // How fast events are, and whether that says anything, depends on what else the machine does; that they were
+    // measured does not.
     const [delivery] = record.verdict.metrics.filter(({ name }) => name === 'event delivery, p99');
-    expect(delivery?.result).not.toBe('not proven');
+    expect(record.suites[0]?.latency.measured).toBe(true);
     const others = record.verdict.metrics.filter((metric) => metric !== delivery);
     expect(others.filter(({ result: is }) => is !== 'ok').map(({ name }) => name)).toEqual([
       'every suite chosen',

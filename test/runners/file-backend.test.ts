@@ -74,7 +74,8 @@ describe('a stack is made as a file', () => {
       version: 3,
       checkpoint: { stack: 'organization/rehearsal/one' },
     });
-    await expect(makeStackFile(backend, 'one')).rejects.toThrow('EEXIST');
+    await expect(makeStackFile(backend, 'one')).rejects.toThrow('stack one is there already');
+    expect(await readdir(path.dirname(file))).toEqual(['one.json']);
   });
 
   test.each([

@@ -25,7 +25,8 @@ const run = (client: LanguageRuntimeClient): Promise<void> =>
 
 test('a destroy is told that the program needs no packages, and there is no program to run', async () => {
   let told: unknown;
-  await withoutProgram(async (address) => {
+  await withoutProgram(async ([option, address = '']) => {
+    expect(option).toBe('--client');
     const client = clientOf(address);
     told = await askForPackages(client);
     await expect(run(client)).rejects.toMatchObject({ code: grpc.status.UNIMPLEMENTED });
@@ -36,7 +37,7 @@ test('a destroy is told that the program needs no packages, and there is no prog
 
 test('it is there for the destroy only, also for one that fails', async () => {
   let served = '';
-  const destroy = withoutProgram((address) => {
+  const destroy = withoutProgram(([, address = '']) => {
     served = address;
     throw new Error('the engine is gone');
   });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,7 +79,7 @@ describe('a stack', () => {
   });
 
   test('is made without the CLI where that has laid out the folder of states, unless a secrets provider is set', async () => {
-    const { project, folder, create, calls, stacks } = await fixture('');
+    const { project, folder, create, calls, stacks } = await fixture('', { PULUMI_CONFIG_PASSPHRASE: '' });
     await mkdir(path.join(project, 'state', '.pulumi'), { recursive: true });
     await writeFile(path.join(project, 'state', '.pulumi', 'meta.yaml'), 'version: 1\n');
     const stack = await create();
@@ -89,6 +89,14 @@ describe('a stack', () => {
       ['stack', 'init', 'other'],
       ['destroy', '--stack', 'main-abc-one'],
     ]);
+  });
+
+  test('without a passphrase that can be read is left to the CLI, which says what is wrong', async () => {
+    const { project, create } = await fixture('no backend', { PULUMI_CONFIG_PASSPHRASE_FILE: '/nowhere' });
+    await mkdir(path.join(project, 'state', '.pulumi'), { recursive: true });
+    await writeFile(path.join(project, 'state', '.pulumi', 'meta.yaml'), 'version: 1\n');
+    await expect(create()).rejects.toThrow('pulumi stack init failed');
+    await expect(readdir(path.join(project, 'state', '.pulumi'))).resolves.toEqual(['meta.yaml']);
   });
 
   test("that can't be made says why", async () => {
@@ -102,7 +110,7 @@ describe('a stack', () => {
     const { folder, create } = await fixture('fails', {}, ending);
     const stack = await create();
     await expect(stack.up(control)).rejects.toThrow(
-      /^the process that runs the Pulumi program ended with exit code 3; see .*program\.log$/,
+      /^the process that runs the Pulumi program ended with exit code 3; see .*program\.log\npulumi up ended with exit code 255\n/,
     );
     expect(await readFile(path.join(folder, 'program.log'), 'utf8')).toBe('');
   });

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { execa } from 'execa';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -115,10 +115,12 @@ export class ImageBuilder {
     try {
       const archive = path.join(folder, 'base.tar');
       update('making a Debian base with mmdebstrap');
+      // Open already, it reaches the program as a file descriptor: what passes through this process gathers in its
+      // memory. In a process group of its own: in trouble, mmdebstrap sends SIGHUP to all of its group.
+      const file = createWriteStream(archive, { fd: openSync(archive, 'w') });
       await execa('sh', [path.join(baseFolder(), 'build.sh')], {
-        stdin: 'ignore',
-        stdout: { file: archive },
-      });
+        ...{ detached: true, stdin: 'ignore', stdout: file },
+      }).finally(() => file.destroy());
       update('importing the Debian base');
       const [repo, tag] = reference.split(':');
       const output: NodeJS.ReadableStream = await this.docker.importImage(createReadStream(archive), {

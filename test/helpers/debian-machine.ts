@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { createWriteStream, existsSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -141,7 +141,11 @@ async function ensureArchive(): Promise<string> {
       await installPackages(['mmdebstrap', 'debian-archive-keyring']);
     }
     const draft = `${archive}.part`;
-    await execa('sh', [script('debian-root.sh')], { stdin: 'ignore', stdout: { file: draft } });
+    // As in engine/images.ts: a file descriptor, and a process group of its own.
+    const output = createWriteStream(draft, { fd: openSync(draft, 'w') });
+    await execa('sh', [script('debian-root.sh')], {
+      ...{ detached: true, stdin: 'ignore', stdout: output },
+    }).finally(() => output.destroy());
     await rename(draft, archive);
   });
   return archive;

@@ -65,6 +65,12 @@ test('a PostgreSQL that hangs is named, and the run that it kept from ending end
     expect(login).toEqual(isUnavailable('postgres'));
     expect(await app.health('auth')).toMatchObject({ status: 503, body: { postgres: 'unavailable' } });
   });
+  // Until its connections have answered what they were asked meanwhile, it is unavailable to who comes again.
+  await waitUntil(
+    () => app.health(),
+    ({ status }) => status === 200,
+    { what: 'PostgreSQL, found again', deadlineMs: 30_000, intervalMs: 100 },
+  );
   const [failed] = await (await app.follow(thread)).seen('agent_failed');
   expect(failed).toMatchObject({ runId, data: { error: 'llm_timeout' } });
   expect(await untilFailed(thread, runId)).toMatchObject({ body: { error: 'llm_timeout' } });

@@ -12,6 +12,7 @@ import { isConnected } from '../../engine/ssh/tunnel.js';
 import { waitUntil } from '../../engine/wait.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { readLeases } from '../../runners/leases.js';
+import { isProvablyDead } from '../../runners/owner.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 import { artifactsOf, npmRun, runCli, type CliOptions, type CliResult } from '../helpers/cli.js';
 import { startSshHost, type SshHost } from '../helpers/ssh-host.js';
@@ -208,6 +209,12 @@ test(
       () => readFile(janitorLog, 'utf8').catch(() => ''),
       (text) => text.includes('its Docker Engine does not answer'),
       { what: "the janitor's complaint", deadlineMs: 60_000, intervalMs: 100 },
+    );
+    // While he is at it nobody else collects it.
+    await waitUntil(
+      async () => (await readLeases()).leases.find(({ stack }) => stack === suite?.stack),
+      (lease) => lease === undefined || isProvablyDead(lease.owner),
+      { what: "the janitor's end", deadlineMs: 60_000, intervalMs: 100 },
     );
 
     await host.startDaemon();

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { execa } from 'execa';
-import { createReadStream, createWriteStream, openSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import {
   type ImageName,
   type LocalBase,
 } from '../images/manifest.js';
-import { canInstallPackages, findOnPath, installPackages, isRoot } from './machine.js';
+import { canInstallPackages, findOnPath, installPackages, isRoot, makeDebian } from './machine.js';
 import { reasonOf } from './errors.js';
 import { type Found, type Update } from './pieces.js';
 import { checkout } from './state.js';
@@ -115,12 +115,7 @@ export class ImageBuilder {
     try {
       const archive = path.join(folder, 'base.tar');
       update('making a Debian base with mmdebstrap');
-      // Open already, it reaches the program as a file descriptor: what passes through this process gathers in its
-      // memory. In a process group of its own: in trouble, mmdebstrap sends SIGHUP to all of its group.
-      const file = createWriteStream(archive, { fd: openSync(archive, 'w') });
-      await execa('sh', [path.join(baseFolder(), 'build.sh')], {
-        ...{ detached: true, stdin: 'ignore', stdout: file },
-      }).finally(() => file.destroy());
+      await makeDebian(path.join(baseFolder(), 'build.sh'), archive);
       update('importing the Debian base');
       const [repo, tag] = reference.split(':');
       const output: NodeJS.ReadableStream = await this.docker.importImage(createReadStream(archive), {

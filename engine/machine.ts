@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, createWriteStream, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 
@@ -50,4 +50,20 @@ async function aptInstall(packages: string[]): Promise<void> {
     await apt('update').catch(() => undefined);
     await install();
   }
+}
+
+/**
+ * Runs a script that makes a Debian root file system with mmdebstrap, which has to be there.
+ * @param archive takes the script's output.
+ * @throws Error with the end of the script's own messages.
+ */
+export async function makeDebian(script: string, archive: string): Promise<void> {
+  // Open already, it reaches the script as a file descriptor: what passes through this process gathers in its memory.
+  const output = createWriteStream(archive, { fd: openSync(archive, 'w') });
+  await execa('sh', [script], {
+    stdin: 'ignore',
+    stdout: output,
+    // A process group of its own: in trouble, mmdebstrap sends SIGHUP to all of its group.
+    detached: true,
+  }).finally(() => output.destroy());
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, existsSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { cacheFolder } from '../../engine/cache.js';
 import { underLock } from '../../engine/lock.js';
-import { findOnPath, installPackages } from '../../engine/machine.js';
+import { findOnPath, installPackages, makeDebian } from '../../engine/machine.js';
 
 /** A Debian that has booted once with a user data document, in namespaces of its own and without a network. */
 export interface DebianMachine {
@@ -141,11 +141,7 @@ async function ensureArchive(): Promise<string> {
       await installPackages(['mmdebstrap', 'debian-archive-keyring']);
     }
     const draft = `${archive}.part`;
-    // As in engine/images.ts: a file descriptor, and a process group of its own.
-    const output = createWriteStream(draft, { fd: openSync(draft, 'w') });
-    await execa('sh', [script('debian-root.sh')], {
-      ...{ detached: true, stdin: 'ignore', stdout: output },
-    }).finally(() => output.destroy());
+    await makeDebian(script('debian-root.sh'), draft);
     await rename(draft, archive);
   });
   return archive;

@@ -25,6 +25,7 @@ import { type Found, type Update } from './pieces.js';
 import { pulumiSite } from './pulumi-cli.js';
 
 const executable = 'pulumi-resource-docker';
+const embeddedHome = 'pulumi-home-embedded-';
 const entryPoint = path.join(path.dirname(fileURLToPath(import.meta.url)), 'provider', 'main.ts');
 
 interface PrivateHome extends Found {
@@ -96,7 +97,7 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
     const script = pluginScript('provider.cjs', 'unset NODE_OPTIONS');
     const digest = await sha256OfFile(bundle);
     const started = shortHash(digest + script + (await readFile(bundleStarter, 'utf8')));
-    const folder = path.join(cache, `pulumi-home-embedded-${started}`);
+    const folder = path.join(cache, `${embeddedHome}${started}`);
     await ensureCached({
       folder,
       isGood: async (home) => {
@@ -116,6 +117,10 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
     await rm(draft, { recursive: true });
   }
 }
+
+/** Whether the Docker provider in a PULUMI_HOME is the embedded one. */
+export const hasEmbeddedPlugin = (home: string | undefined): boolean =>
+  home !== undefined && path.basename(home).startsWith(embeddedHome);
 
 /** Version of the provider that `@pulumi/docker` asks for. */
 async function dockerProviderVersion(): Promise<string> {

@@ -108,6 +108,9 @@ export interface Stack {
 
 export const destroyCommandOf = (name: string): string => `npm run rehearsal -- down --stack ${name}`;
 
+/** Loaded by the first operation: most commands have none. */
+const serving = () => import('./serving.js');
+
 /** Pulumi waits for what it has begun before it heeds a SIGINT. */
 const graceMs = 10_000;
 
@@ -140,20 +143,23 @@ export function pulumiStacks(
       const endWatch = watchState(backendOf(env), name, (atMs) => {
         control.onMark?.({ name: 'state written', atMs });
       });
-      const result = await runProgram({
-        command: pulumi,
-        args: [
-          verb,
-          ...['--stack', name, '--yes', '--skip-preview', '--suppress-outputs'],
-          ...['--non-interactive', '--color', 'never', ...args],
-        ],
-        cwd: folder,
-        env: verb === 'up' ? { ...env, ...withoutDownloads } : env,
-        logFile,
-        graceMs,
-        timeoutFrom: control.mayStart,
-        ...control,
-      });
+      const { withProviders } = await serving();
+      const result = await withProviders(env, checkout, (attached) =>
+        runProgram({
+          command: pulumi,
+          args: [
+            verb,
+            ...['--stack', name, '--yes', '--skip-preview', '--suppress-outputs'],
+            ...['--non-interactive', '--color', 'never', ...args],
+          ],
+          cwd: folder,
+          env: verb === 'up' ? { ...attached, ...withoutDownloads } : attached,
+          logFile,
+          graceMs,
+          timeoutFrom: control.mayStart,
+          ...control,
+        }),
+      );
       endWatch();
       lockLeft = result.killed;
       if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
@@ -191,8 +197,7 @@ export function pulumiStacks(
         await loading?.end();
         // Only a command of ours that had to be killed leaves a lock that we know to be dead.
         if (lockLeft) await quick(['cancel', name, '--yes'], folder);
-        // What it takes is loaded by the first destroy: most commands have none.
-        const { withoutProgram } = await import('./no-program.js');
+        const { withoutProgram } = await serving();
         await withoutProgram((client) => operation('destroy', ['--remove', ...client], control));
         await removeCopies(backendOf(env), name);
       },
@@ -233,6 +238,7 @@ export function pulumiStacks(
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       const host = await startProgram(folder, folder);
       try {
+        await serving();
         await makeStack(quick, env, folder, name, settings);
       } catch (error) {
         await host.end();

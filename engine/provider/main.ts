@@ -2,4 +2,4 @@ import { dockerProvider } from './docker-provider.js';
 import { servePlugin } from './plugin.js';
 
 /** The plugin `pulumi-resource-docker`. */
-servePlugin(dockerProvider);
+void servePlugin(dockerProvider);

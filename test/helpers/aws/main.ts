@@ -2,4 +2,4 @@ import { servePlugin } from '../../../engine/provider/plugin.js';
 import { awsProvider } from './provider.js';
 
 /** The plugin `pulumi-resource-aws`, for tests. */
-servePlugin(awsProvider);
+void servePlugin(awsProvider);

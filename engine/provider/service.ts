@@ -1,44 +1,33 @@
-import grpc from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
-import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
 import pb from '@pulumi/pulumi/proto/provider_pb.js';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
-import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
 import type { Checked } from './check.js';
 import type { Change } from './diff.js';
-import { reasonOf } from './errors.js';
 import { warnUser } from './engine-log.js';
 import * as operations from './operations.js';
+import { struct, unary, values, withFields, type ProviderService } from './protocol.js';
 import type { Provider } from './provider.js';
 import type { Call } from './resource.js';
-import type { Values } from './values.js';
 
-const largestMessageBytes = 400 * 1024 * 1024;
 /** When the engine names no limit for an operation. The official provider's. */
 const defaultLimitMs = 20 * 60 * 1000;
 
 /**
- * A server of Pulumi's provider protocol, not listening yet.
- * @param engineAddress Where Pulumi's engine listens.
+ * A provider in Pulumi's protocol.
+ * @param engineAddress Where Pulumi's engine listens, for a plugin: to a provider that it attaches itself to it says so.
  */
-export function providerServer<Client extends object>(
+export function providerService<Client extends object>(
   provider: Provider<Client>,
-  engineAddress: string,
-): grpc.Server {
-  const server = new grpc.Server({ 'grpc.max_receive_message_length': largestMessageBytes });
-  // The methods of the protocol that are not here answer "unimplemented", which the engine understands.
-  server.addService(ResourceProviderService, handlers(provider, engineAddress));
-  return server;
-}
-
-function handlers<Client extends object>(
-  provider: Provider<Client>,
-  engineAddress: string,
-): grpc.UntypedServiceImplementation {
+  engineAddress = '',
+): ProviderService {
   const { name, version, wording } = provider;
   const cancelled = new AbortController();
   let connected: Client | undefined;
+  let engine = engineAddress;
 
+  const cancel = (): void => {
+    cancelled.abort(new Error('the operation was cancelled'));
+  };
   const client = (): Client => {
     if (connected === undefined) throw new Error('the provider is used before it is configured');
     return connected;
@@ -48,11 +37,16 @@ function handlers<Client extends object>(
     return {
       ...client(),
       signal: AbortSignal.any([cancelled.signal, AbortSignal.timeout(limitMs)]),
-      warn: (message) => warnUser(engineAddress, urn, message),
+      warn: (message) => warnUser(engine, urn, message),
     };
   };
 
-  return {
+  const handlers = {
+    attach: unary((request: pluginPb.PluginAttach) => {
+      engine = request.getAddress();
+      return new emptyPb.Empty();
+    }),
+
     getPluginInfo: unary(() => withFields(new pluginPb.PluginInfo(), (info) => info.setVersion(version))),
 
     getSchema: unary(() =>
@@ -160,7 +154,7 @@ function handlers<Client extends object>(
     }),
 
     cancel: unary(() => {
-      cancelled.abort(new Error('the operation was cancelled'));
+      cancel();
       return new emptyPb.Empty();
     }),
 
@@ -173,32 +167,8 @@ function handlers<Client extends object>(
       return withFields(new pb.InvokeResponse(), (response) => response.setReturn(struct(result)));
     }),
   };
+  return { handlers, cancel };
 }
-
-function unary<Request, Response>(
-  handle: (request: Request) => Response | Promise<Response>,
-): grpc.handleUnaryCall<Request, Response> {
-  return ({ request }, callback) => {
-    Promise.resolve()
-      .then(() => handle(request))
-      .then(
-        (response) => {
-          callback(null, response);
-        },
-        (error: unknown) => {
-          callback({ code: grpc.status.UNKNOWN, message: reasonOf(error) });
-        },
-      );
-  };
-}
-
-function withFields<Message>(message: Message, set: (message: Message) => unknown): Message {
-  set(message);
-  return message;
-}
-
-const values = (struct: structPb.Struct | undefined): Values => struct?.toJavaScript() ?? {};
-const struct = (fields: Values): structPb.Struct => structPb.Struct.fromJavaScript(fields);
 
 function checkResponse({ inputs, problems }: Checked): pb.CheckResponse {
   return withFields(new pb.CheckResponse(), (response) => {

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import grpc from '@grpc/grpc-js';
+import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
+import type { ProviderMethod, ProviderService } from './protocol.js';
+
+const largestMessageBytes = 400 * 1024 * 1024;
+/** A Docker Engine that doesn't answer keeps an operation for ever. */
+const patienceMs = 5_000;
+
+export interface Served {
+  /** On the loopback. */
+  port: number;
+  /** Cancels what is at work and waits until it has come to its end, 5 s at most. */
+  end: () => Promise<void>;
+}
+
+/**
+ * Serves a provider on a free port of the loopback.
+ * @param create makes one for whoever attaches himself: each provider of a stack has settings of its own.
+ */
+export async function serve(create: () => ProviderService): Promise<Served> {
+  const first = create();
+  // By connection.
+  const services = new Map([['', first]]);
+  let latest = first;
+  const serviceOf = (method: string, connection: string): ProviderService => {
+    if (method === 'attach') {
+      latest = create();
+      services.set(connection, latest);
+    }
+    // Whoever has been idle for long connects anew, without attaching himself again.
+    return services.get(connection) ?? latest;
+  };
+
+  const atWork = new Set<symbol>();
+  const handlers = Object.keys(first.handlers).map((method) => {
+    const handle: ProviderMethod = (call, answer) => {
+      const one = Symbol(method);
+      atWork.add(one);
+      serviceOf(method, call.getPeer()).handlers[method]?.(call, (...response) => {
+        atWork.delete(one);
+        answer(...response);
+      });
+    };
+    return [method, handle];
+  });
+  const server = new grpc.Server({ 'grpc.max_receive_message_length': largestMessageBytes });
+  server.addService(
+    ResourceProviderService,
+    Object.fromEntries(handlers) as grpc.UntypedServiceImplementation,
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  return {
+    port,
+    async end() {
+      for (const { cancel } of services.values()) cancel();
+      const deadlineMs = performance.now() + patienceMs;
+      while (atWork.size > 0 && performance.now() < deadlineMs) await sleep(10);
+      server.forceShutdown();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import grpc from '@grpc/grpc-js';
+import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
+import languagePb from '@pulumi/pulumi/proto/language_pb.js';
+import { configNamespace } from '../components/config.js';
+import { hasEmbeddedPlugin } from '../engine/provider-plugin.js';
+import { dockerProvider } from '../engine/provider/docker-provider.js';
+import { dynamicService } from '../engine/provider/dynamic.js';
+import { serve } from '../engine/provider/serve.js';
+import { providerService } from '../engine/provider/service.js';
+
+type GetRequiredPackages = grpc.handleUnaryCall<
+  languagePb.GetRequiredPackagesRequest,
+  languagePb.GetRequiredPackagesResponse
+>;
+
+/** Addresses of providers that the CLI is to attach itself to instead of starting them: `<package>:<port>,…` */
+const attachTo = 'PULUMI_DEBUG_PROVIDERS';
+
+/**
+ * Serves the CLI the providers that would otherwise be processes of Node's, started for each operation: that of dynamic
+ * resources, and the embedded Docker provider where it is the one in use. A third of what an operation itself takes.
+ * @param env the whole environment of the CLI.
+ * @param operation given that environment with the way to them. When it has ended, nothing that it asked of them is at
+ * work any more, also when the CLI was killed.
+ */
+export async function withProviders<T>(
+  env: NodeJS.ProcessEnv,
+  checkout: string,
+  operation: (env: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
+  const project = { folder: checkout, name: configNamespace };
+  const dynamicResources = await serve(() => dynamicService(project));
+  const docker = hasEmbeddedPlugin(env['PULUMI_HOME'])
+    ? await serve(() => providerService(dockerProvider))
+    : undefined;
+  const served = [`pulumi-nodejs:${String(dynamicResources.port)}`];
+  if (docker !== undefined) served.push(`docker:${String(docker.port)}`);
+  try {
+    return await operation({ ...env, [attachTo]: [env[attachTo], ...served].filter(Boolean).join(',') });
+  } finally {
+    await Promise.all([dynamicResources.end(), docker?.end()]);
+  }
+}
+
+/**
+ * Serves the CLI as the language runtime of a destroy, which runs no program: all that it asks for is which providers
+ * the program needs besides those in the state. The CLI's own runtime is another process, and looks through all of
+ * `node_modules` for that.
+ * @param destroy given the arguments that lead the CLI to it: none where it couldn't be served, which only takes longer.
+ */
+export async function withoutProgram(destroy: (client: string[]) => Promise<void>): Promise<void> {
+  const server = new grpc.Server();
+  const getRequiredPackages: GetRequiredPackages = (_call, answer) => {
+    answer(null, new languagePb.GetRequiredPackagesResponse());
+  };
+  server.addService(languageRpc.LanguageRuntimeService, { getRequiredPackages });
+  const client = await new Promise<string[]>((resolve) => {
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+      resolve(error === null ? ['--client', `127.0.0.1:${String(port)}`] : []);
+    });
+  });
+  try {
+    await destroy(client);
+  } finally {
+    server.forceShutdown();
+  }
+}

@@ -1,5 +1,5 @@
 import { build, type BuildOptions, type Plugin } from 'esbuild';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -31,15 +31,33 @@ const loadLate: Plugin = {
   },
 };
 
-/** Runs a bundle, quicker from the second time on; it may be copied. */
+/** Runs a bundle, quicker from the second time on. */
 export const bundleStarter = path.join(import.meta.dirname, 'start.cjs');
 
 /**
- * A plugin as Pulumi starts it: a script that runs the bundle beside it, with the starter beside that.
+ * Makes a bundle a plugin as Pulumi starts it: puts a script that runs it, and the starter, beside it. What is there
+ * already and right isn't touched, since others may run it.
  * @param preparation of the shell's environment.
  */
-export const pluginScript = (bundle: string, preparation: string): string =>
-  `#!/bin/sh\n${preparation}\nhere=$(dirname "$0")\nexec node "$here/${path.basename(bundleStarter)}" "$here/${bundle}" "$@"\n`;
+export async function makePlugin(bundle: string, executable: string, preparation: string): Promise<void> {
+  const folder = path.dirname(bundle);
+  const starter = path.basename(bundleStarter);
+  await writeWhole(path.join(folder, starter), await readFile(bundleStarter, 'utf8'), 0o644);
+  const script = `#!/bin/sh
+${preparation}
+here=$(dirname "$0")
+exec node "$here/${starter}" "$here/${path.basename(bundle)}" "$@"
+`;
+  await writeWhole(path.join(folder, executable), script, 0o755);
+}
+
+/** Never leaves half a file to somebody who runs it meanwhile. */
+async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
+  const draft = `${file}.${String(process.pid)}`;
+  await writeFile(draft, text, { mode });
+  await rename(draft, file);
+}
 
 /** Makes one file of JavaScript of a program and its packages, which doesn't pass through this process's memory. */
 export async function bundleForNode(

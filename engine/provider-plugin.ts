@@ -1,23 +1,13 @@
 import { execa } from 'execa';
 import { createHash } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
-import {
-  access,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { bundleForNode, bundleStarter, pluginScript } from './bundle.js';
+import { bundleForNode, makePlugin } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { reasonOf } from './errors.js';
@@ -94,22 +84,22 @@ export async function ensureEmbeddedHome(cache: string): Promise<string> {
     const bundle = path.join(draft, 'provider.cjs');
     await bundleForNode({ entryPoints: [entryPoint], outfile: bundle });
     // NODE_OPTIONS brings the TypeScript loader to the program; the bundle has no use for it.
-    const script = pluginScript('provider.cjs', 'unset NODE_OPTIONS');
-    const digest = await sha256OfFile(bundle);
-    const started = shortHash(digest + script + (await readFile(bundleStarter, 'utf8')));
-    const folder = path.join(cache, `${embeddedHome}${started}`);
+    await makePlugin(bundle, executable, 'unset NODE_OPTIONS');
+    const files = (await readdir(draft)).sort();
+    const digestsIn = (plugin: string): Promise<string[]> =>
+      Promise.all(files.map((file) => sha256OfFile(path.join(plugin, file))));
+    const digests = await digestsIn(draft);
+    const folder = path.join(cache, `${embeddedHome}${shortHash(digests.join(' '))}`);
     await ensureCached({
       folder,
       isGood: async (home) => {
-        const file = path.join(pluginFolder(home, version), 'provider.cjs');
-        return (await hasPlugin(home, version)) && existsSync(file) && (await sha256OfFile(file)) === digest;
+        const found = await digestsIn(pluginFolder(home, version)).catch(() => []);
+        return found.join(' ') === digests.join(' ');
       },
       build: async (home) => {
         const plugin = pluginFolder(home, version);
         await mkdir(plugin, { recursive: true });
-        await copyFile(bundle, path.join(plugin, 'provider.cjs'));
-        await copyFile(bundleStarter, path.join(plugin, path.basename(bundleStarter)));
-        await writeFile(path.join(plugin, executable), script, { mode: 0o755 });
+        for (const file of files) await copyFile(path.join(draft, file), path.join(plugin, file));
       },
     });
     return folder;

@@ -5,7 +5,7 @@ import { readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/prom
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { SemVer } from 'semver';
-import { bundleForNode, bundleStarter, pluginScript } from './bundle.js';
+import { bundleForNode, makePlugin } from './bundle.js';
 import { ensureCached, sha256OfFile } from './cache.js';
 import { isReachable } from './downloads.js';
 import { goBuild, goObstacle } from './go-build.js';
@@ -146,22 +146,8 @@ async function writeDynamicProvider(folder: string): Promise<void> {
     });
     await rename(draft, bundle);
   }
-  await writeWhole(
-    path.join(folder, path.basename(bundleStarter)),
-    await readFile(bundleStarter, 'utf8'),
-    0o644,
-  );
   // Pulumi starts it in the project's folder: there are the packages that a resource's code may ask for.
-  const script = pluginScript(path.basename(bundle), 'export NODE_PATH="$PWD/node_modules"');
-  await writeWhole(path.join(folder, dynamicProvider), script, 0o755);
-}
-
-/** Never leaves half a file to somebody who runs it meanwhile. */
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
-  const draft = `${file}.${String(process.pid)}`;
-  await writeFile(draft, text, { mode });
-  await rename(draft, file);
+  await makePlugin(bundle, dynamicProvider, 'export NODE_PATH="$PWD/node_modules"');
 }
 
 /** The language host of an official CLI, else the one in the cache if it is whole. */

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkout } from '../../engine/state.js';
+import { waitUntil } from '../../engine/wait.js';
 import { StackError, StackLockedError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
 
@@ -46,6 +47,13 @@ async function fixture(behaviour: string, more: Record<string, string> = {}, pro
   return { project, folder, create, calls, stacks };
 }
 
+/** As the CLI does at its first use of the folder. */
+async function layOutStates(project: string): Promise<void> {
+  const folder = path.join(project, 'state', '.pulumi');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'meta.yaml'), 'version: 1\n');
+}
+
 describe('a stack', () => {
   test("has a project of its own that points to the checkout's program, and its settings for the owner only", async () => {
     const { project, folder, create } = await fixture('');
@@ -80,8 +88,7 @@ describe('a stack', () => {
 
   test('is made without the CLI where that has laid out the folder of states, unless a secrets provider is set', async () => {
     const { project, folder, create, calls, stacks } = await fixture('', { PULUMI_CONFIG_PASSPHRASE: '' });
-    await mkdir(path.join(project, 'state', '.pulumi'), { recursive: true });
-    await writeFile(path.join(project, 'state', '.pulumi', 'meta.yaml'), 'version: 1\n');
+    await layOutStates(project);
     const stack = await create();
     await stacks.create({ name: 'other', folder, settings: { secretsprovider: 'awskms://key', config: {} } });
     await stack.destroy(control);
@@ -93,8 +100,7 @@ describe('a stack', () => {
 
   test('without a passphrase that can be read is left to the CLI, which says what is wrong', async () => {
     const { project, create } = await fixture('no backend', { PULUMI_CONFIG_PASSPHRASE_FILE: '/nowhere' });
-    await mkdir(path.join(project, 'state', '.pulumi'), { recursive: true });
-    await writeFile(path.join(project, 'state', '.pulumi', 'meta.yaml'), 'version: 1\n');
+    await layOutStates(project);
     await expect(create()).rejects.toThrow('pulumi stack init failed');
     await expect(readdir(path.join(project, 'state', '.pulumi'))).resolves.toEqual(['meta.yaml']);
   });
@@ -107,8 +113,12 @@ describe('a stack', () => {
   test('whose program ends before its time says so, whatever the CLI makes of it', async () => {
     const ending = path.join(await mkdtemp(path.join(tmpdir(), 'program-')), 'ending.cjs');
     await writeFile(ending, 'process.exitCode = 3;');
-    const { folder, create } = await fixture('fails', {}, ending);
+    const { project, folder, create } = await fixture('fails', {}, ending);
     const stack = await create();
+    const isOver = async (): Promise<boolean> =>
+      // What V8 has compiled is kept at the end.
+      (await readdir(project)).some((name) => name.endsWith('.cache'));
+    await waitUntil(isOver, Boolean, { what: 'the end of the program', deadlineMs: 30_000, intervalMs: 10 });
     await expect(stack.up(control)).rejects.toThrow(
       /^the process that runs the Pulumi program ended with exit code 3; see .*program\.log\npulumi up ended with exit code 255\n/,
     );

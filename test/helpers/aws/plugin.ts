@@ -1,8 +1,8 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { bundleStarter, pluginScript } from '../../../engine/bundle.js';
+import { makePlugin } from '../../../engine/bundle.js';
 
 /**
  * The tests' AWS provider as a plugin.
@@ -10,17 +10,16 @@ import { bundleStarter, pluginScript } from '../../../engine/bundle.js';
  */
 export async function installAwsPlugin(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-aws-'));
+  const bundle = path.join(folder, 'provider.cjs');
   await build({
     entryPoints: [path.join(import.meta.dirname, 'main.ts')],
-    outfile: path.join(folder, 'provider.cjs'),
+    outfile: bundle,
     bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'cjs',
     logLevel: 'silent',
   });
-  await copyFile(bundleStarter, path.join(folder, path.basename(bundleStarter)));
-  const script = pluginScript('provider.cjs', 'unset NODE_OPTIONS');
-  await writeFile(path.join(folder, 'pulumi-resource-aws'), script, { mode: 0o755 });
+  await makePlugin(bundle, 'pulumi-resource-aws', 'unset NODE_OPTIONS');
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }

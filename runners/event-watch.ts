@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import * as z from 'zod';
 import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';
 import { parseJson } from './json.js';
-import { describeEvent, endsSuite, evidenceOf, type ContainerEvent } from './oom.js';
+import { describeEvent, endsSuite, evidenceOf, killedCode, type ContainerEvent } from './oom.js';
 import type { Fault } from './report/record.js';
 
 export interface EventWatch {
@@ -13,8 +14,16 @@ export interface EventWatch {
   readonly fault: AbortSignal;
   /** Tells of each event from now on, as it comes. */
   onEvent(listener: (event: ContainerEvent) => void): void;
-  /** Ends the watch. `seen` are the services whose creation was seen, `brokenOff` says why events may be missing. */
-  stop(): { events: ContainerEvent[]; seen: string[]; brokenOff?: string };
+  /** Ends the watch, as soon as the engine has told what it knows of the ends that it told. */
+  stop(): Promise<Watched>;
+}
+
+interface Watched {
+  events: ContainerEvent[];
+  /** The services whose creation was seen. */
+  seen: string[];
+  /** Why events may be missing. */
+  brokenOff?: string;
 }
 
 export class EnvironmentFault extends Error {
@@ -41,6 +50,9 @@ export function faultOf(watch: EventWatch | undefined, nowMs: number): Fault | u
 /** `disconnect` is the network's, all others are the container's. */
 const watchedActions = ['create', 'oom', 'kill', 'die', 'pause', 'health_status', 'disconnect'];
 const inspectDeadlineMs = 5_000;
+/** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */
+const lateOomMs = 1_000;
+const lateOomIntervalMs = 20;
 
 const eventSchema = z.object({
   Action: z.string(),
@@ -128,13 +140,27 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     onEvent(listener) {
       listeners.push(listener);
     },
-    stop() {
+    async stop() {
+      const deadlineMs = performance.now() + lateOomMs;
+      while (brokenOff === undefined && endsUnexplained(events) && performance.now() < deadlineMs)
+        await sleep(lateOomIntervalMs);
       stopped = true;
       stream.destroy();
       return { events, seen: [...services.values()], ...(brokenOff === undefined ? {} : { brokenOff }) };
     },
   };
 }
+
+/** Whether a service was killed, and nothing says by whom. */
+const endsUnexplained = (events: readonly ContainerEvent[]): boolean =>
+  events.some(
+    (end) =>
+      end.action === 'die' &&
+      end.exitCode === killedCode &&
+      !events.some(
+        ({ service, action }) => service === end.service && (action === 'oom' || action === 'kill'),
+      ),
+  );
 
 const isOf = ({ runId, suite }: Scope, labels: Readonly<Record<string, string>>): boolean =>
   labels[labelKeys.run] === runId && labels[labelKeys.suite] === suite;

@@ -57,20 +57,20 @@ export async function collectEvidence(
     problems.push(`the evidence can't be saved: ${messageOf(error)}`);
   }
   problems.push(...(await redactFolder(folder, secrets)));
-  const crashes = crashesOf(events, reports, outputs, memory.measured ? memory.value : undefined);
+  const crashes = await crashesOf(events, reports, outputs, memory.measured ? memory.value : undefined);
   return { crashes, logs: logsOf(reports ?? []), problems, secrets };
 }
 
 const logsOf = (reports: readonly ContainerReport[]): ServiceLog[] =>
   reports.map(({ state: { service }, log }) => ({ service, log }));
 
-function crashesOf(
+async function crashesOf(
   watch: EventWatch,
   reports: readonly ContainerReport[] | undefined,
   outputs: Outputs | undefined,
   memory: Memory | undefined,
-): Measured<Crash[]> {
-  const { events, seen, brokenOff } = watch.stop();
+): Promise<Measured<Crash[]>> {
+  const { events, seen, brokenOff } = await watch.stop();
   if (brokenOff !== undefined) return { measured: false, reason: brokenOff };
   // A watch that heard nothing of what surely happened may have missed more.
   const unseen = serviceNames.filter((service) => !seen.includes(service));

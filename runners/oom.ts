@@ -93,7 +93,7 @@ function disturbancesOf(events: readonly ContainerEvent[]): Crash[] {
 }
 
 /** By SIGKILL: the kernel's, the engine's, or somebody's on the host. */
-const killedCode = 137;
+export const killedCode = 137;
 /** Any code above is that of a signal. */
 const highestOwnCode = 128;
 

@@ -16,7 +16,7 @@ export function lateWatch(begun: Promise<EventWatch | undefined>): EventWatch {
       watch = started;
       if (started === undefined) return;
       if (stopped) {
-        started.stop();
+        void started.stop();
         return;
       }
       for (const listener of listeners) started.onEvent(listener);
@@ -36,10 +36,14 @@ export function lateWatch(begun: Promise<EventWatch | undefined>): EventWatch {
       listeners.push(listener);
       watch?.onEvent(listener);
     },
-    stop() {
+    async stop() {
       stopped = true;
       return (
-        watch?.stop() ?? { events: [], seen: [], ...(trouble === undefined ? {} : { brokenOff: trouble }) }
+        (await watch?.stop()) ?? {
+          events: [],
+          seen: [],
+          ...(trouble === undefined ? {} : { brokenOff: trouble }),
+        }
       );
     },
   };

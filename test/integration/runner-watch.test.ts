@@ -60,7 +60,7 @@ async function crashesOf(
     { what: `the end of: ${script}`, deadlineMs: 60_000, intervalMs: 100 },
   );
   const reports = await engine.reports(scope);
-  const { events, brokenOff } = watch.stop();
+  const { events, brokenOff } = await watch.stop();
   expect(brokenOff).toBeUndefined();
   const states = reports.map(({ state }) => state);
   const exhaustions = findExhaustions(reports.map(({ log }) => ({ service: 'redis', log })));
@@ -142,8 +142,8 @@ describe('a suite is told', () => {
     const others = await engine.watchEvents({ ...scope, suite: 'another' });
     await harm(await start('sleep 1000', scope.runId));
     expect(await faultOf(own)).toBe(`redis: ${message}`);
-    own.stop();
-    expect(others.stop()).toEqual({ events: [], seen: [] });
+    await own.stop();
+    expect(await others.stop()).toEqual({ events: [], seen: [] });
   });
 
   test('of an end, not of the network that is left by it', async () => {
@@ -156,7 +156,7 @@ describe('a suite is told', () => {
       { what: 'an empty network', deadlineMs: 60_000, intervalMs: 20 },
     );
     await engine.reports(scope);
-    expect(watch.stop().events.map(({ action }) => action)).toEqual(['kill', 'die']);
+    expect((await watch.stop()).events.map(({ action }) => action)).toEqual(['kill', 'die']);
   });
 });
 
@@ -183,7 +183,7 @@ test('memory is sampled while it grows, on disk as it comes', async () => {
     intervalMs: 200,
   });
   const { memory, clock } = await watch.stop();
-  events.stop();
+  await events.stop();
   if (!memory.measured) throw new Error(memory.reason);
   expect(memory.value.gaps).toEqual([]);
   expect(memory.value.services.redis?.limitMb).toBe(memoryMb);

@@ -193,7 +193,7 @@ export function fakeWatch(
     onEvent(listener) {
       for (const event of events) listener(event);
     },
-    stop: () => ({ events, seen: [...serviceNames] }),
+    stop: () => Promise.resolve({ events, seen: [...serviceNames] }),
   };
 }
 

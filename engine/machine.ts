@@ -1,6 +1,7 @@
-import { accessSync, constants, createWriteStream, existsSync, openSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
+import { outputFile } from './output-file.js';
 
 /** Absolute path of a command, as the shell would find it. */
 export function findOnPath(command: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -58,8 +59,7 @@ async function aptInstall(packages: string[]): Promise<void> {
  * @throws Error with the end of the script's own messages.
  */
 export async function makeDebian(script: string, archive: string): Promise<void> {
-  // Open already, it reaches the script as a file descriptor: what passes through this process gathers in its memory.
-  const output = createWriteStream(archive, { fd: openSync(archive, 'w') });
+  const output = outputFile(archive, 'w');
   await execa('sh', [script], {
     stdin: 'ignore',
     stdout: output,

@@ -6,7 +6,7 @@ import { labelKeys } from '../components/labels.js';
 import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';
 import { parseJson } from './json.js';
-import { describeEvent, endsSuite, evidenceOf, killedCode, type ContainerEvent } from './oom.js';
+import { describeEvent, endsSuite, endsUnexplained, evidenceOf, type ContainerEvent } from './oom.js';
 import type { Fault } from './report/record.js';
 
 export interface EventWatch {
@@ -150,17 +150,6 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     },
   };
 }
-
-/** Whether a service was killed, and nothing says by whom. */
-const endsUnexplained = (events: readonly ContainerEvent[]): boolean =>
-  events.some(
-    (end) =>
-      end.action === 'die' &&
-      end.exitCode === killedCode &&
-      !events.some(
-        ({ service, action }) => service === end.service && (action === 'oom' || action === 'kill'),
-      ),
-  );
 
 const isOf = ({ runId, suite }: Scope, labels: Readonly<Record<string, string>>): boolean =>
   labels[labelKeys.run] === runId && labels[labelKeys.suite] === suite;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, createWriteStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
+import { outputFile } from '../engine/output-file.js';
 import { waitUntil } from '../engine/wait.js';
 import { killProcessesOf, processesOf, type Origin, type Process } from './processes.js';
 
@@ -65,8 +66,7 @@ export async function runProgram(options: ProgramOptions): Promise<ProgramResult
   const { command, args, timeoutMs, timeoutFrom, graceMs, signal, onLine, endWhen } = options;
   const program = randomUUID();
   const mark = `${markName}=${program}`;
-  // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
-  const log = createWriteStream(options.logFile, { fd: openSync(options.logFile, 'a', 0o600) });
+  const log = outputFile(options.logFile, 'a', 0o600);
   const subprocess = execa(process.execPath, [supervisor], {
     cwd: options.cwd,
     env: { [markName]: program },

@@ -93,9 +93,20 @@ function disturbancesOf(events: readonly ContainerEvent[]): Crash[] {
 }
 
 /** By SIGKILL: the kernel's, the engine's, or somebody's on the host. */
-export const killedCode = 137;
+const killedCode = 137;
 /** Any code above is that of a signal. */
 const highestOwnCode = 128;
+
+/** Whether a service was killed, and nothing says by whom. */
+export const endsUnexplained = (events: readonly ContainerEvent[]): boolean =>
+  events.some(
+    (end) =>
+      end.action === 'die' &&
+      end.exitCode === killedCode &&
+      !events.some(
+        ({ service, action }) => service === end.service && (action === 'oom' || action === 'kill'),
+      ),
+  );
 
 function endOf(
   service: string,

@@ -4,6 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 import * as automation from '@pulumi/pulumi/automation/server.js';
 import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
+import { listenOnLoopback } from '../engine/loopback.js';
 import { mayStartMessage, type HostMessage } from './host-messages.js';
 
 type Program = (mayStart: Promise<void>) => Promise<Record<string, unknown>>;
@@ -71,8 +72,7 @@ export function serve(program: Program): void {
     languageRpc.LanguageRuntimeService,
     runtime as unknown as grpc.UntypedServiceImplementation,
   );
-  server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
-    if (error !== null) throw error;
+  void listenOnLoopback(server).then((port) => {
     tell({ address: `127.0.0.1:${String(port)}` });
   });
   // By itself, so that what is left to do at the end is done: its claim to a subnet is given back.

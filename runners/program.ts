@@ -1,9 +1,9 @@
-import { createWriteStream, openSync } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { bundleForNode, bundleStarter } from '../engine/bundle.js';
 import { sha256OfFile } from '../engine/cache.js';
+import { outputFile } from '../engine/output-file.js';
 import { mayStartMessage, type HostMessage } from './host-messages.js';
 import { relayTo } from './relay.js';
 import { describeExit } from './exec.js';
@@ -68,8 +68,7 @@ export async function startProgramHost(
   env: NodeJS.ProcessEnv,
   logFile: string,
 ): Promise<ProgramHost> {
-  // A stream that is open already reaches the program as its file descriptor: there is no pipe between.
-  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
+  const log = outputFile(logFile, 'a', 0o600);
   // In a session of its own: Ctrl-C on a terminal is for the runner, which ends what it has begun in order.
   const host = execa(process.execPath, [bundleStarter, program], {
     cwd,

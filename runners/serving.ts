@@ -2,6 +2,7 @@ import grpc from '@grpc/grpc-js';
 import languageRpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
 import { configNamespace } from '../components/config.js';
+import { listenOnLoopback } from '../engine/loopback.js';
 import { hasEmbeddedPlugin } from '../engine/provider-plugin.js';
 import { dockerProvider } from '../engine/provider/docker-provider.js';
 import { dynamicService } from '../engine/provider/dynamic.js';
@@ -54,11 +55,10 @@ export async function withoutProgram(destroy: (client: string[]) => Promise<void
     answer(null, new languagePb.GetRequiredPackagesResponse());
   };
   server.addService(languageRpc.LanguageRuntimeService, { getRequiredPackages });
-  const client = await new Promise<string[]>((resolve) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
-      resolve(error === null ? ['--client', `127.0.0.1:${String(port)}`] : []);
-    });
-  });
+  const client = await listenOnLoopback(server).then(
+    (port) => ['--client', `127.0.0.1:${String(port)}`],
+    () => [],
+  );
   try {
     await destroy(client);
   } finally {

@@ -238,6 +238,7 @@ export function pulumiStacks(
       await writeFile(settingsFile, stringify(settings), { mode: 0o600 });
       const host = await startProgram(folder, folder);
       try {
+        // Early, so that the destroy has it whatever becomes of the checkout, and while the program loads.
         await serving();
         await makeStack(quick, env, folder, name, settings);
       } catch (error) {

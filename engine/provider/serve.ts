@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
 import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
+import { listenOnLoopback } from '../loopback.js';
 import type { ProviderMethod, ProviderService } from './protocol.js';
 
 const largestMessageBytes = 400 * 1024 * 1024;
@@ -49,12 +50,7 @@ export async function serve(create: () => ProviderService): Promise<Served> {
     ResourceProviderService,
     Object.fromEntries(handlers) as grpc.UntypedServiceImplementation,
   );
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
-  });
+  const port = await listenOnLoopback(server);
   return {
     port,
     async end() {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
+import { cacheFolder } from '../../engine/cache.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { folderOf } from '../../engine/ssh/target.js';
 import { isConnected } from '../../engine/ssh/tunnel.js';
@@ -187,10 +188,23 @@ test.each([
   timeoutMs,
 );
 
+/** The set-up's, but that no run beside this test finds the leases there: each finishes what dead ones left. */
+async function cacheWithOwnLeases(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-ssh-cache-'));
+  for (const name of await readdir(cacheFolder())) {
+    if (name !== 'leases' && !name.endsWith('.lock')) {
+      await symlink(path.join(cacheFolder(), name), path.join(folder, name));
+    }
+  }
+  return folder;
+}
+
 test(
   'a daemon killed before the destroy is a no-go that keeps the state, and gc finishes when it is back',
   async () => {
-    const env = { PULUMI_BACKEND_URL: pathToFileURL(state).href };
+    const cache = await cacheWithOwnLeases();
+    const leases = path.join(cache, 'leases');
+    const env = { PULUMI_BACKEND_URL: pathToFileURL(state).href, REHEARSAL_CACHE: cache };
     const kill = whenSuiteRuns(() => host.killDaemon());
     const result = await runThere(asking(5), { ...kill, env, ownState: false });
     await kill.done();
@@ -212,7 +226,7 @@ test(
     );
     // While he is at it nobody else collects it.
     await waitUntil(
-      async () => (await readLeases()).leases.find(({ stack }) => stack === suite?.stack),
+      async () => (await readLeases(leases)).leases.find(({ stack }) => stack === suite?.stack),
       (lease) => lease === undefined || isProvablyDead(lease.owner),
       { what: "the janitor's end", deadlineMs: 60_000, intervalMs: 100 },
     );
@@ -223,6 +237,8 @@ test(
     expect(gc.stderr).toMatch(new RegExp(`✔ ${suite?.stack ?? ''}: .*: destroyed`));
     expect(await containersThere()).toEqual([]);
     expect(existsSync(stateFile)).toBe(false);
+    expect((await readLeases(leases)).leases).toEqual([]);
+    await rm(cache, { recursive: true });
   },
   timeoutMs,
 );

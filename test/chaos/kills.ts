@@ -11,11 +11,10 @@ const endDeadlineMs = 5 * 60_000;
 /** An operation of Pulumi takes about as long. */
 const operationMs = 4_000;
 
-/** The processes of an operation of Pulumi, known by their command lines. */
+/** The processes of an operation of Pulumi, known by their command lines. The runner itself serves the providers. */
 const children: readonly (readonly [string, RegExp])[] = [
   ['the Pulumi CLI', /\/pulumi\0(up|destroy)/],
-  ['the language host', /pulumi-language-nodejs/],
-  ['the Docker provider', /resource-docker/],
+  ['the program', /\/\.rehearsal\/programs\/[^\0]*\.cjs/],
 ];
 
 export const kills: ChaosPart = {
@@ -59,13 +58,11 @@ function killOfChild(index: number, afterMs: number): Trial {
       const run = await ward.start();
       const isThere = (): Promise<number[]> => Promise.resolve(pidsOf(ward, pattern));
       const wait = { deadlineMs: endDeadlineMs, intervalMs: 20 };
-      await waitUntil(isThere, ({ length }) => length > 0, { what: `start of ${name}`, ...wait });
+      const isThereOrOver = ({ length }: number[]): boolean => length > 0 || run.hasEnded();
+      await waitUntil(isThere, isThereOrOver, { what: `start of ${name}`, ...wait });
       await systemClock.sleep(afterMs);
       // It may have ended meanwhile: then the next operation has another one.
-      const pids = await waitUntil(isThere, ({ length }) => length > 0 || run.hasEnded(), {
-        what: `another start of ${name}`,
-        ...wait,
-      });
+      const pids = await waitUntil(isThere, isThereOrOver, { what: `another start of ${name}`, ...wait });
       if (pids.length === 0) throw new Error(`the run ended first:\n${run.output()}`);
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       await run.ended;

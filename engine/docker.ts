@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import type { Agent } from 'node:http';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import Docker from 'dockerode';
@@ -44,10 +45,16 @@ function currentContext(configFile: string): string | undefined {
   }
 }
 
-/** A client for `unix://`, `tcp://`, `http://` and `ssh://` addresses. Does not connect by itself. */
-export function connectDocker(host: string): Docker {
+/**
+ * A client for `unix://`, `tcp://`, `http://` and `ssh://` addresses. Does not connect by itself.
+ * @param agent makes its connections, by default Node's global one; those of ssh make themselves.
+ */
+export function connectDocker(host: string, agent?: Agent): Docker {
   const url = new URL(host);
-  if (url.protocol === 'unix:') return new Docker({ socketPath: url.pathname });
+  if (url.protocol === 'unix:') {
+    // What is left out dockerode takes from DOCKER_HOST, and a host's name there wins over a socket here.
+    return dockerAt({ socketPath: url.pathname, host: undefined, protocol: 'http', agent });
+  }
   if (url.protocol === 'ssh:') {
     return new Docker({
       protocol: 'ssh',
@@ -56,12 +63,17 @@ export function connectDocker(host: string): Docker {
       ...(url.username === '' ? {} : { username: url.username }),
     });
   }
-  return new Docker({
+  return dockerAt({
     protocol: 'http',
     host: url.hostname,
     port: url.port === '' ? 2375 : Number(url.port),
+    agent,
   });
 }
+
+/** The package's types leave the agent out. */
+const dockerAt = (options: Docker.DockerOptions & { agent: Agent | undefined }): Docker =>
+  new Docker(options);
 
 /** Earlier engines take a running container's limit of processes without a word, and ignore it. */
 const leastApi = { version: '1.40', engine: '19.03' };

@@ -6,7 +6,8 @@ import { listenOnLoopback } from '../engine/loopback.js';
 import { hasEmbeddedPlugin } from '../engine/provider-plugin.js';
 import { dockerProvider } from '../engine/provider/docker-provider.js';
 import { dynamicService } from '../engine/provider/dynamic.js';
-import { serve } from '../engine/provider/serve.js';
+import type { ProviderService } from '../engine/provider/protocol.js';
+import { serve, type Served } from '../engine/provider/serve.js';
 import { providerService } from '../engine/provider/service.js';
 
 type GetRequiredPackages = grpc.handleUnaryCall<
@@ -22,7 +23,7 @@ const attachTo = 'PULUMI_DEBUG_PROVIDERS';
  * resources, and the embedded Docker provider where it is the one in use. A third of what an operation itself takes.
  * @param env the whole environment of the CLI.
  * @param operation given that environment with the way to them. When it has ended, nothing that it asked of them is at
- * work any more, also when the CLI was killed.
+ * work any more, also when the CLI was killed; of an engine that doesn't answer that isn't waited for longer than 5 s.
  */
 export async function withProviders<T>(
   env: NodeJS.ProcessEnv,
@@ -30,16 +31,22 @@ export async function withProviders<T>(
   operation: (env: NodeJS.ProcessEnv) => Promise<T>,
 ): Promise<T> {
   const project = { folder: checkout, name: configNamespace };
-  const dynamicResources = await serve(() => dynamicService(project));
-  const docker = hasEmbeddedPlugin(env['PULUMI_HOME'])
-    ? await serve(() => providerService(dockerProvider))
-    : undefined;
-  const served = [`pulumi-nodejs:${String(dynamicResources.port)}`];
-  if (docker !== undefined) served.push(`docker:${String(docker.port)}`);
+  const providers: [name: string, create: () => ProviderService][] = [
+    ['pulumi-nodejs', () => dynamicService(project)],
+  ];
+  if (hasEmbeddedPlugin(env['PULUMI_HOME']))
+    providers.push(['docker', () => providerService(dockerProvider)]);
+  const served = new Map<string, Served>();
+  for (const [name, create] of providers) {
+    // Of one that can't be served the CLI starts the plugin, which only takes longer.
+    const one = await serve(create).catch(() => undefined);
+    if (one !== undefined) served.set(name, one);
+  }
+  const addresses = [...served].map(([name, { port }]) => `${name}:${String(port)}`);
   try {
-    return await operation({ ...env, [attachTo]: [env[attachTo], ...served].filter(Boolean).join(',') });
+    return await operation({ ...env, [attachTo]: [env[attachTo], ...addresses].filter(Boolean).join(',') });
   } finally {
-    await Promise.all([dynamicResources.end(), docker?.end()]);
+    await Promise.all([...served.values()].map(({ end }) => end()));
   }
 }
 

@@ -140,10 +140,10 @@ export function pulumiStacks(
     let lockLeft = false;
     const operation = async (verb: string, args: string[], control: Control): Promise<void> => {
       const logFile = path.join(logFolder, `${verb}.log`);
+      const { withProviders } = await serving();
       const endWatch = watchState(backendOf(env), name, (atMs) => {
         control.onMark?.({ name: 'state written', atMs });
       });
-      const { withProviders } = await serving();
       const result = await withProviders(env, checkout, (attached) =>
         runProgram({
           command: pulumi,
@@ -159,8 +159,7 @@ export function pulumiStacks(
           timeoutFrom: control.mayStart,
           ...control,
         }),
-      );
-      endWatch();
+      ).finally(endWatch);
       lockLeft = result.killed;
       if (result.status.kind === 'exited' && result.status.exitCode === 0) return;
       const diagnostics = diagnosticsOf(logFile);

@@ -1,3 +1,5 @@
+import { Agent, type ClientRequestArgs } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { unsupportedProblem, type Checked, type Wording } from './check.js';
@@ -32,6 +34,14 @@ export function checkConfig(news: Values): Checked {
 const isDockerHost = (host: unknown): boolean =>
   typeof host === 'string' && URL.canParse(host) && protocols.includes(new URL(host).protocol);
 
+/** An engine that never answers keeps no process that has nothing else to do. Without kept connections: Node's agent
+ * would let those do so again. */
+class UnreferencedAgent extends Agent {
+  override createConnection(options: ClientRequestArgs): Socket {
+    return (super.createConnection(options) as Socket).unref();
+  }
+}
+
 /**
  * Connects to the configured Docker Engine, else to the one that the `docker` command would talk to.
  * @throws Error naming the host and the remedy when nothing answers there. SSH hosts are asked by the first
@@ -41,7 +51,7 @@ export async function connect(config: Values): Promise<Docker> {
   // Loading the Docker client takes longer than all else: not before it is needed.
   const { connectDocker, resolveDockerHost } = await import('../docker.js');
   const host = typeof config.host === 'string' && config.host !== '' ? config.host : resolveDockerHost();
-  const docker = connectDocker(host);
+  const docker = connectDocker(host, new UnreferencedAgent());
   if (new URL(host).protocol === 'ssh:') return docker;
   try {
     await Promise.race([docker.ping(), silence()]);

@@ -46,6 +46,8 @@ async function create(context: Context, values: Values): Promise<ResourceState> 
   const secrets = inputs.envs ?? [];
   const what = `container ${inputs.name} can't be`;
   await findOrPull(context, inputs.image);
+  // Whoever cancelled doesn't wait for an engine that is slow to answer for ever.
+  signal.throwIfAborted();
   const made = await docker.createContainer(createOptions(inputs)).catch((cause: unknown) => {
     throw failure(`${what} created`, cause, secrets);
   });

@@ -6,7 +6,7 @@ import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import pb from '@pulumi/pulumi/proto/provider_pb.js';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import { struct, unary, values, withFields, type ProviderService } from './protocol.js';
-import { isUnknown, textOf, type Values } from './values.js';
+import { isUnknown, plain, textOf, type Values } from './values.js';
 
 /** The property of each dynamic resource that has its provider's code. */
 const codeKey = '__provider';
@@ -51,7 +51,8 @@ export function dynamicService(project: { folder: string; name: string }): Provi
     getPluginInfo: unary(() => new pluginPb.PluginInfo()),
 
     configure: unary((request: pb.ConfigureRequest) => {
-      settings = values(request.getArgs()) as Record<string, string>;
+      const given = Object.entries(values(request.getArgs())).filter(([key]) => key !== codeKey);
+      settings = Object.fromEntries(given.map(([key, value]) => [key, textOf(plain(value))]));
       return new pb.ConfigureResponse();
     }),
 

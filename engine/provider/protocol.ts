@@ -25,10 +25,26 @@ export function unary<Request, Response>(
           callback(null, response);
         },
         (error: unknown) => {
-          callback({ code: grpc.status.UNKNOWN, message: reasonOf(error) });
+          callback({ code: grpc.status.UNKNOWN, message: sendable(reasonOf(error)) });
         },
-      );
+      )
+      .catch(() => {
+        callback({ code: grpc.status.INTERNAL, message: 'the answer, or the error, can not be sent' });
+      });
   };
+}
+
+/** An error is a header, at most 64 KiB of it, with up to nine characters for one of the text's. */
+const longestError = 6_000;
+
+/** What matters stands first, and what a container wrote last stands last. */
+function sendable(message: string): string {
+  const half = longestError / 2;
+  const text =
+    message.length <= longestError
+      ? message
+      : `${message.slice(0, half)}\n[${String(message.length - longestError)} characters left out]\n${message.slice(-half)}`;
+  return text.toWellFormed();
 }
 
 export function withFields<Message>(message: Message, set: (message: Message) => unknown): Message {

@@ -33,12 +33,18 @@ export async function serve(create: () => ProviderService): Promise<Served> {
     return services.get(connection) ?? latest;
   };
 
+  let ended = false;
   const atWork = new Set<symbol>();
   const handlers = Object.keys(first.handlers).map((method) => {
     const handle: ProviderMethod = (call, answer) => {
+      if (ended) {
+        answer({ code: grpc.status.CANCELLED, message: 'the operation has ended' });
+        return;
+      }
       const one = Symbol(method);
+      const service = serviceOf(method, call.getPeer());
       atWork.add(one);
-      serviceOf(method, call.getPeer()).handlers[method]?.(call, (...response) => {
+      service.handlers[method]?.(call, (...response) => {
         atWork.delete(one);
         answer(...response);
       });
@@ -54,6 +60,7 @@ export async function serve(create: () => ProviderService): Promise<Served> {
   return {
     port,
     async end() {
+      ended = true;
       for (const { cancel } of services.values()) cancel();
       const deadlineMs = performance.now() + patienceMs;
       while (atWork.size > 0 && performance.now() < deadlineMs) await sleep(10);

@@ -31,3 +31,11 @@ export function present(value: Value | undefined): Value | undefined {
 export function textOf(value: Value | undefined): string {
   return typeof value === 'string' ? value : '';
 }
+
+const signatureKey = '4dabf18193072939515e22adb298388d';
+const secretSignature = '1b47061264138c4ac30d75fd1eb44270';
+
+/** What a secret value holds, and any other value itself. */
+export function plain(value: Value): Value | undefined {
+  return isObject(value) && value[signatureKey] === secretSignature ? value.value : value;
+}

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import grpc from '@grpc/grpc-js';
 import { LanguageRuntimeClient } from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
@@ -78,6 +78,19 @@ describe('providers for the CLI', () => {
     expect(served.map(([name]) => name)).toEqual(names);
     for (const [, port] of served)
       await expect(attach(port)).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+  });
+
+  test('one that cannot be served is left to the CLI', async () => {
+    const bind = jest.spyOn(grpc.Server.prototype, 'bindAsync');
+    bind.mockImplementationOnce((_address, _credentials, callback) => {
+      callback(new Error('no port is free'), 0);
+    });
+    const env = { PULUMI_HOME: '/cache/pulumi-home-embedded-123' };
+    await withProviders(env, checkout, (attached) => {
+      expect(addresses(attached).map(([name]) => name)).toEqual(['docker']);
+      return Promise.resolve();
+    });
+    bind.mockRestore();
   });
 
   test("those that the user attaches to come first: Pulumi takes the first of a package's", async () => {

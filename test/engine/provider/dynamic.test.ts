@@ -143,18 +143,23 @@ describe.each([
   });
 });
 
-test('a provider is told its settings before its first use', async () => {
-  const code = `let name; exports.handler = () => ({
-    configure: async ({ config }) => { name = config.require('profile') + config.get('other:key') + config.get('none'); },
+test('a provider is told its settings before its first use, secret ones too', async () => {
+  const settingNames = (profile: string) => `let name; exports.handler = () => ({
+    configure: async ({ config }) => { name = config.require('${profile}') + config.get('other:key') + config.get('x:none'); },
     create: async () => ({ id: name }),
   });`;
-  const settings = struct({ 'rehearsal:profile': 'small', 'other:key': 'x' });
+  const [whole, ofTheProject] = [settingNames('rehearsal:profile'), settingNames('profile')];
+  // As Pulumi marks a secret.
+  const secret = { '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270', value: 'x' };
+  const settings = struct({ 'rehearsal:profile': 'small', 'other:key': secret, __provider: whole });
   for (const { client } of [ours, theirs])
     await answerOf(client, (asked, callback) =>
       asked.configure(new pb.ConfigureRequest().setArgs(settings), callback),
     );
+  expect((await create(whole, {})).getId()).toBe('smallxundefined');
+  // Theirs takes the project's name from the program that starts it.
   const made = await answerOf(ours.client, (client, callback) =>
-    client.create(new pb.CreateRequest().setProperties(withCode(code, {})), callback),
+    client.create(new pb.CreateRequest().setProperties(withCode(ofTheProject, {})), callback),
   );
   expect((made as pb.CreateResponse).getId()).toBe('smallxundefined');
 });

@@ -106,6 +106,34 @@ test('an operation that is at work at the end is cancelled, and its end waited f
   await expect(creation).rejects.toThrow('cancelled');
 });
 
+test('what is asked for while it ends is cancelled', async () => {
+  const work = new EventEmitter();
+  const begun = once(work, 'begun');
+  let made = 0;
+  served = await serve(() => ({
+    handlers: {
+      attach: unary(() => new emptyPb.Empty()),
+      create: unary(async () => {
+        made += 1;
+        work.emit('begun');
+        await once(work, 'answer');
+        return new pb.CreateResponse();
+      }),
+    },
+    cancel: () => undefined,
+  }));
+  const [one, other] = [connect(), connect()];
+  await other.attach();
+  const creation = one.create();
+  await begun;
+  const ending = served.end();
+  await expect(other.create()).rejects.toMatchObject({ code: grpc.status.CANCELLED });
+  await expect(connect().attach()).rejects.toMatchObject({ code: grpc.status.CANCELLED });
+  work.emit('answer');
+  await Promise.all([creation, ending]);
+  expect(made).toBe(1);
+});
+
 test('a method that there is not is unimplemented, which the engine understands', async () => {
   served = await serve(() => ({
     handlers: { create: unary(() => new pb.CreateResponse()) },

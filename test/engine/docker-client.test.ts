@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { execa } from 'execa';
+import { connectDocker } from '../../engine/docker.js';
+import { checkout } from '../../engine/state.js';
+
+let folder: string;
+let engine: Server;
+let address: string;
+
+/** Answers a ping, and nothing else ever. */
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'docker-client-'));
+  const socket = path.join(folder, 'engine.sock');
+  address = `unix://${socket}`;
+  engine = createServer((request, response) => {
+    if (request.url?.endsWith('/_ping') === true) response.end('OK');
+  });
+  engine.listen(socket);
+  await once(engine, 'listening');
+});
+
+afterEach(async () => {
+  engine.closeAllConnections();
+  engine.close();
+  await rm(folder, { recursive: true });
+});
+
+test.each(['tcp://127.0.0.1:1', 'ssh://nobody@127.0.0.1:1'])(
+  'a socket is asked whatever DOCKER_HOST says: %s',
+  async (dockerHost) => {
+    const before = process.env['DOCKER_HOST'];
+    process.env['DOCKER_HOST'] = dockerHost;
+    try {
+      expect(String(await connectDocker(address).ping())).toBe('OK');
+    } finally {
+      if (before === undefined) delete process.env['DOCKER_HOST'];
+      else process.env['DOCKER_HOST'] = before;
+    }
+  },
+);
+
+test('an engine that never answers a provider keeps no process that has nothing else to do', async () => {
+  const source = `
+    import { connect } from './engine/provider/config.ts';
+    const work = setInterval(() => undefined, 1000);
+    const docker = await connect({ host: '${address}' });
+    docker.version().finally(() => console.log('answered'));
+    console.log('asked');
+    clearInterval(work);`;
+  const node = ['--import', 'tsx', '--input-type=module', '--eval', source];
+  const { stdout, timedOut } = await execa('node', node, { cwd: checkout, timeout: 30_000, reject: false });
+  expect({ stdout, timedOut }).toEqual({ stdout: 'asked', timedOut: false });
+});

@@ -1,6 +1,7 @@
-import { Agent, type ClientRequestArgs } from 'node:http';
+import { Agent, type ClientRequest, type ClientRequestArgs } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import type Docker from 'dockerode';
 import { unsupportedProblem, type Checked, type Wording } from './check.js';
 import { unreachable } from './errors.js';
@@ -34,11 +35,24 @@ export function checkConfig(news: Values): Checked {
 const isDockerHost = (host: unknown): boolean =>
   typeof host === 'string' && URL.canParse(host) && protocols.includes(new URL(host).protocol);
 
-/** An engine that never answers keeps no process that has nothing else to do. Without kept connections: Node's agent
- * would let those do so again. */
+/** With it an engine that never answers keeps no process that has nothing else to do. */
 class UnreferencedAgent extends Agent {
+  constructor() {
+    super({ keepAlive: true });
+  }
+
   override createConnection(options: ClientRequestArgs): Socket {
     return (super.createConnection(options) as Socket).unref();
+  }
+
+  /** For a connection's next request Node itself would reference it again. */
+  override reuseSocket(_socket: Socket, request: ClientRequest): void {
+    request.reusedSocket = true;
+  }
+
+  /** dockerode makes a text of each request with all that belongs to it, for a log that nobody reads. */
+  [inspect.custom](): string {
+    return UnreferencedAgent.name;
   }
 }
 

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { daemonEnvironment } from '../../engine/daemon.js';
 
 /** Who logs in; the image's own default user gets this name. */
 export const loginUser = 'rehearsal';
@@ -44,6 +45,13 @@ AccuracySec=1
 WantedBy=timers.target
 `;
 
+export const daemonSettings = `${unitFolder}/docker.service.d/rehearsal.conf`;
+
+const daemonService = `[Service]
+${Object.entries(daemonEnvironment)
+  .map(([name, value]) => `Environment=${name}=${value}\n`)
+  .join('')}`;
+
 const dockerDeadlineSeconds = 60;
 
 const readyCommands = `#!/bin/sh
@@ -83,7 +91,11 @@ export function cloudInit({ hostPrivateKey, hostPublicKey, expiresAt }: CloudIni
     ssh_keys: { ed25519_private: hostPrivateKey, ed25519_public: hostPublicKey },
     package_update: true,
     packages: ['docker.io'],
-    write_files: [{ path: readyScript, permissions: '0755', content: readyCommands }],
+    write_files: [
+      { path: readyScript, permissions: '0755', content: readyCommands },
+      // There before the package, which starts the daemon.
+      { path: daemonSettings, permissions: '0644', content: daemonService },
+    ],
     runcmd: [[readyScript]],
   };
   return `#cloud-config\n${stringify(document)}`;

@@ -36,7 +36,7 @@ const start = () => {
       process.exitCode = 1;
     }`;
   const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', script];
-  return execa('unshare', ['--net', ...node], { reject: false });
+  return execa('unshare', ['--net', ...node], { reject: false, env: { GOGC: undefined } });
 };
 
 // Only root can run a daemon; elsewhere the set-up refuses to (docker-engine.test.ts).
@@ -50,6 +50,8 @@ if (isRoot() && findOnPath('dockerd') !== undefined) {
 
       const record = await runningDaemon(folder);
       expect(record?.host).toBe(place.host);
+      const environment = await readFile(`/proc/${String(record?.pid)}/environ`, 'utf8');
+      expect(environment.split('\0')).toContain('GOGC=400');
       expect(await stopDaemon(folder)).toBe(record?.pid);
       await expect(docker.ping()).rejects.toThrow();
       expect(await runningDaemon(folder)).toBeUndefined();

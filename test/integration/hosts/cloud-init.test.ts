@@ -3,7 +3,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { carryImages } from '../../../components/hosts/carry-images.js';
 import { newKeyPair } from '../../helpers/key-pairs.js';
-import { cloudInit, expiryFile, loginUser, readyFile } from '../../../components/hosts/cloud-init.js';
+import {
+  cloudInit,
+  daemonSettings,
+  expiryFile,
+  loginUser,
+  readyFile,
+} from '../../../components/hosts/cloud-init.js';
 import { connectDocker, resolveDockerHost } from '../../../engine/docker.js';
 import { imageReference } from '../../../images/manifest.js';
 import { bootDebian, type DebianMachine } from '../../helpers/debian-machine.js';
@@ -82,6 +88,11 @@ describe('a Debian that booted with the cloud-init document', () => {
     await container.start();
     expect(await container.wait()).toEqual(expect.objectContaining({ StatusCode: 0 }));
     await container.remove({ v: true });
+  });
+
+  test('has the settings for its daemon where systemd looks for them', async () => {
+    expect(await readFile(inRoot(daemonSettings), 'utf8')).toBe('[Service]\nEnvironment=GOGC=400\n');
+    await machine.run('systemd-analyze', 'verify', '/usr/lib/systemd/system/docker.service');
   });
 
   test('looks every minute for its end of life, on each boot', async () => {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
@@ -10,6 +9,7 @@ import { exitCodes } from '../../runners/exit-codes.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 import { isAlive } from '../helpers/alive.js';
 import { artifactsOf, runCli } from '../helpers/cli.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const suite = 'hostile';
 const timeoutMs = 5 * 60_000;
@@ -53,7 +53,7 @@ describe('the runner survives a suite that', () => {
   test(
     'fills the disk that holds the state and the artifacts',
     async () => {
-      const copies = await mkdtemp(path.join(tmpdir(), 'full-disk-'));
+      const copies = temporaryFolder('full-disk');
       // A small disk that this run alone sees. It goes with the run, so what is on it is copied first.
       const script =
         'mount -t tmpfs -o size=96m tmpfs .rehearsal && "$@"; code=$?; cp -r .rehearsal/. "$0"; exit $code';

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
@@ -14,6 +13,7 @@ import { findExhaustions } from '../../runners/exhaustion.js';
 import { findCrashes } from '../../runners/oom.js';
 import type { Crash } from '../../runners/report/record.js';
 import { silentProgress } from '../helpers/progress.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** What the runner sees of real containers that die, grow and go. */
 const scope = { runId: `watch-test-${String(process.pid)}`, suite: 'none' };
@@ -165,7 +165,7 @@ test('a container that lives is no crash', async () => {
 });
 
 test('memory is sampled while it grows, on disk as it comes', async () => {
-  const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'memory.jsonl');
+  const file = path.join(temporaryFolder('memory'), 'memory.jsonl');
   const events = await engine.watchEvents(scope);
   const container = await start(`head -c 20m /dev/zero | tail | { sleep 1000; }`);
   const watch = await engine.sampleMemory(

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
@@ -7,6 +6,7 @@ import { agentEventSchema, type AgentEvent } from '../critical/support/events.js
 import { problemsOfList } from '../critical/support/lists.js';
 import { problemsOfRun, problemsOfStream } from '../critical/support/order.js';
 import { calculation, expectedRun } from '../critical/support/runs.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const owner = {
   userId: '0b7bd5a5-6a6d-4d52-8f3e-0d7b5d8d9a01',
@@ -133,7 +133,7 @@ describe('what somebody shows or stores', () => {
 async function runSuite(
   env: Record<string, string>,
 ): Promise<{ exitCode: number | undefined; tests: unknown }> {
-  const results = await mkdtemp(path.join(tmpdir(), 'suite-'));
+  const results = temporaryFolder('suite');
   const { exitCode } = await execa(
     process.execPath,
     [
@@ -164,7 +164,7 @@ describe('a suite that is run by hand', () => {
   });
 
   test('with a damaged environment names the place and shows no password', async () => {
-    const file = path.join(await mkdtemp(path.join(tmpdir(), 'suite-')), 'environment.json');
+    const file = path.join(temporaryFolder('suite'), 'environment.json');
     await writeFile(file, '{"redis":{"host":"h","port":0,"password":"marker-of-a-password"}}');
     const { tests } = await runSuite({ REHEARSAL_ENVIRONMENT: file });
     expect(JSON.stringify(tests)).toContain('redis.port');

@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { checkout } from '../../engine/state.js';
 import { writeLease } from '../../runners/leases.js';
 import { thisProcess } from '../../runners/owner.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { fakeDaemon } from './support/fake-daemon.js';
 import { leaseOf } from './support/leases.js';
 
@@ -20,7 +19,7 @@ test('a janitor goes on although its log is on a full disk', async () => {
   });
   const { socketPath } = docker.modem as unknown as { socketPath: string };
   const dockerHost = `unix://${socketPath}`;
-  const cache = await mkdtemp(path.join(tmpdir(), 'rehearsal-janitor-'));
+  const cache = temporaryFolder('janitor');
   const owner = { ...thisProcess(), startedAt: '1' };
   const suites = ['chat', 'events', 'agents'];
   for (const suite of suites) {

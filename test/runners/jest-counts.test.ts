@@ -1,14 +1,14 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { checkout } from '../../engine/state.js';
 import { countsOf, type Counts } from '../helpers/jest-counts.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** What the real Jest says about these test files, counted. */
 async function countsOfFiles(files: string[]): Promise<Counts> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'jest-'));
+  const folder = temporaryFolder('jest');
   await writeFile(path.join(folder, 'package.json'), '{}');
   for (const [index, text] of files.entries()) {
     await writeFile(path.join(folder, `${String(index)}.test.js`), text);

@@ -1,14 +1,15 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir, uptime } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { readLeases, removeLease, settleLease, writeLease, type Lease } from '../../runners/leases.js';
 import { thisProcess } from '../../runners/owner.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { leaseOf } from './support/leases.js';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'leases-'));
+  folder = temporaryFolder('leases');
 });
 
 /** Overwrites the one lease in the folder. */

@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import {
@@ -9,6 +8,7 @@ import {
   type MemoryLine,
   type Sample,
 } from '../../runners/memory-summary.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const containers = [
   { service: 'redis', containerId: 'r', limitMb: 96 },
@@ -158,7 +158,7 @@ describe('summary', () => {
 
 describe('the file of samples', () => {
   const read = async (text: string, taken: number): Promise<MemoryLine[]> => {
-    const file = path.join(await mkdtemp(path.join(tmpdir(), 'samples-')), 'memory.jsonl');
+    const file = path.join(temporaryFolder('samples'), 'memory.jsonl');
     await writeFile(file, text);
     const lines: MemoryLine[] = [];
     for await (const line of readMemoryLines(file, taken)) lines.push(line);

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { waitUntil } from '../../engine/wait.js';
@@ -9,6 +8,7 @@ import { cgroupOf, type CgroupOf } from '../../runners/cgroup.js';
 import type { EventWatch } from '../../runners/event-watch.js';
 import { parseStats, sampleMemory, type Clocks } from '../../runners/memory.js';
 import type { Watched } from '../../runners/memory-summary.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { fakeDaemon } from './support/fake-daemon.js';
 import { fakeWatch } from './support/fakes.js';
 
@@ -113,7 +113,7 @@ async function sampled(
       clearInterval(timer);
     });
   });
-  const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'memory.jsonl');
+  const file = path.join(temporaryFolder('memory'), 'memory.jsonl');
   const containers = (['redis', 'auth'] as const).map((service) => ({
     service,
     containerId: `${service}-id`,
@@ -232,7 +232,7 @@ describe('sampling', () => {
 
   test("is not measured when its file can't be written", async () => {
     const docker = await fakeDaemon((_, response) => response.end(statsLine()));
-    const file = path.join(await mkdtemp(path.join(tmpdir(), 'memory-')), 'nonesuch', 'memory.jsonl');
+    const file = path.join(temporaryFolder('memory'), 'nonesuch', 'memory.jsonl');
     const container = { service: 'redis', containerId: 'redis-id', limitMb: 96 } as const;
     const watch = await sampleMemory(docker, [container], file, fakeWatch(), cgroupOf);
     const { memory } = await watch.stop();

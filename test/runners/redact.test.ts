@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { redactDeep, redactFolder } from '../../runners/redact.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const secret = 'hush-hush-ü';
 
@@ -20,7 +20,7 @@ describe('a folder', () => {
   const at = (...names: string[]): string => path.join(folder, ...names);
 
   beforeEach(async () => {
-    outside = await mkdtemp(path.join(tmpdir(), 'redact-'));
+    outside = temporaryFolder('redact');
     folder = path.join(outside, 'folder');
     await mkdir(at('deep', 'deeper'), { recursive: true });
   });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import { checkout } from '../../engine/state.js';
 import { waitUntil } from '../../engine/wait.js';
 import { StackError, StackLockedError } from '../../runners/pulumi.js';
 import { pulumiStacks, type Stack } from '../../runners/stack.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const cli = path.join(checkout, 'test', 'fixtures', 'pulumi.mjs');
 /** Of no use to the fixture: it never asks for it. */
@@ -23,7 +24,7 @@ interface Call {
 }
 
 async function fixture(behaviour: string, more: Record<string, string> = {}, programSource = idleProgram) {
-  const project = await mkdtemp(path.join(tmpdir(), 'project-'));
+  const project = temporaryFolder('project');
   await writeFile(path.join(project, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\nmain: index.ts\n');
   const folder = path.join(project, 'runs', 'one');
   const program = path.join(project, 'program.cjs');
@@ -111,7 +112,7 @@ describe('a stack', () => {
   });
 
   test('whose program ends before its time says so, whatever the CLI makes of it', async () => {
-    const ending = path.join(await mkdtemp(path.join(tmpdir(), 'program-')), 'ending.cjs');
+    const ending = path.join(temporaryFolder('program'), 'ending.cjs');
     await writeFile(ending, 'process.exitCode = 3;');
     const { project, folder, create } = await fixture('fails', {}, ending);
     const stack = await create();
@@ -258,7 +259,7 @@ describe('an extension', () => {
 describe('a damaged state among others', () => {
   /** A backend with the stacks `one`, which is damaged, and `two`. */
   async function damaged() {
-    const backend = await mkdtemp(path.join(tmpdir(), 'backend-'));
+    const backend = temporaryFolder('backend');
     const states = path.join(backend, '.pulumi', 'stacks', 'rehearsal');
     await mkdir(states, { recursive: true });
     for (const name of ['one.json', 'one.json.bak', 'two.json', 'two.json.attrs']) {

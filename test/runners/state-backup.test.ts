@@ -1,14 +1,14 @@
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { restoreState } from '../../runners/state-backup.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 let backend: string;
 let folder: string;
 beforeEach(async () => {
-  const state = await mkdtemp(path.join(tmpdir(), 'state-'));
+  const state = temporaryFolder('state');
   backend = pathToFileURL(state).href;
   folder = path.join(state, '.pulumi', 'stacks', 'rehearsal');
   await mkdir(folder, { recursive: true });

@@ -1,9 +1,9 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { HostClock } from '../../engine/ssh/clock.js';
 import { readResults } from '../../runners/suite-results.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** When the suite ran. */
 const ran = { startMs: 1e12, endMs: 1e12 + 60_000 };
@@ -24,7 +24,7 @@ const delivered = (emittedAt: number, latencyMs: number): object => ({
 });
 
 async function resultsOf(files: Record<string, string>, hostClock?: HostClock) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'results-'));
+  const folder = temporaryFolder('results');
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(folder, name), text);
   return readResults(folder, { suite: 'chat', users: 2, ...ran, hostClock });
 }

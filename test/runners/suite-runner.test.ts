@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { commandRunner, judge, type SuiteRun } from '../../runners/suite-runner.js';
 import { isAlive } from '../helpers/alive.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 const runner = commandRunner(checkout, '/usr/bin/some-browser');
@@ -17,22 +17,11 @@ interface Options {
 const runFixture = ([file = '', ...args]: string[], options?: Options) =>
   runCommand([process.execPath, path.join('test', 'fixtures', 'suites', file), ...args], options);
 
-const folders: string[] = [];
 /** Of the environment. */
 const password = 'hush-hush-hush';
 
-const ownFolder = async (): Promise<string> => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'suite-'));
-  folders.push(folder);
-  return folder;
-};
-
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true });
-});
-
 async function runCommand(command: string[], { timeoutMs = 60_000, signal }: Options = {}) {
-  const folder = await ownFolder();
+  const folder = temporaryFolder('suite');
   const lines: string[] = [];
   await writeFile(path.join(folder, 'Pulumi.yaml'), "the runner's own");
   const run = await runner.run({
@@ -107,7 +96,7 @@ describe("a suite's outcome", () => {
   });
 
   test("is the harness's error when the command is not executable", async () => {
-    const file = path.join(await ownFolder(), 'command');
+    const file = path.join(temporaryFolder('suite'), 'command');
     await writeFile(file, 'text', { mode: 0o600 });
     const { outcome } = await runCommand([file]);
     const message = `the suite's command could not be started: spawn ${file} EACCES`;

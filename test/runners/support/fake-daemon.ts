@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach } from '@jest/globals';
 import Docker from 'dockerode';
+import { temporaryFolder } from '../../helpers/temporary.js';
 
 const endings: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -13,7 +12,7 @@ afterEach(async () => {
 
 /** A Docker Engine that answers as the test wants it to, until the test's end. */
 export async function fakeDaemon(answer: RequestListener): Promise<Docker> {
-  const socketPath = path.join(mkdtempSync(path.join(tmpdir(), 'daemon-')), 'docker.sock');
+  const socketPath = path.join(temporaryFolder('daemon'), 'docker.sock');
   const server = createServer(answer).listen(socketPath);
   await once(server, 'listening');
   endings.push(async () => {

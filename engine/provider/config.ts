@@ -45,9 +45,10 @@ class UnreferencedAgent extends Agent {
     return (super.createConnection(options) as Socket).unref();
   }
 
-  /** For a connection's next request Node itself would reference it again. */
-  override reuseSocket(_socket: Socket, request: ClientRequest): void {
-    request.reusedSocket = true;
+  /** Node itself references a connection again for its next request. */
+  override reuseSocket(socket: Socket, request: ClientRequest): void {
+    super.reuseSocket(socket, request);
+    socket.unref();
   }
 
   /** dockerode makes a text of each request with all that belongs to it, for a log that nobody reads. */

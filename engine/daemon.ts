@@ -25,7 +25,7 @@ const recordFile = (folder: string): string => path.join(folder, 'dockerd.json')
 const logFile = (folder: string): string => path.join(folder, 'dockerd.log');
 
 /**
- * Of a daemon that this project starts, here or on a host of its own. For each container it runs its own large program
+ * Of a daemon that `startDaemon` starts, and of one on an AWS host. For each container it runs its own large program
  * three more times, and each of them begins with a collection of Go's garbage: with a larger heap before the first one
  * an environment comes up with 6 % less CPU, for 40 MiB more in the daemon.
  */

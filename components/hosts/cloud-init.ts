@@ -45,7 +45,7 @@ AccuracySec=1
 WantedBy=timers.target
 `;
 
-export const daemonSettings = `${unitFolder}/docker.service.d/rehearsal.conf`;
+const daemonSettings = `${unitFolder}/docker.service.d/rehearsal.conf`;
 
 const daemonService = `[Service]
 ${Object.entries(daemonEnvironment)

@@ -35,14 +35,19 @@ export function checkConfig(news: Values): Checked {
 const isDockerHost = (host: unknown): boolean =>
   typeof host === 'string' && URL.canParse(host) && protocols.includes(new URL(host).protocol);
 
-/** With it an engine that never answers keeps no process that has nothing else to do. */
+/**
+ * With it an engine that was reached and never answers keeps no process that has nothing else to do. Idle connections
+ * are closed as soon as those of Node's own agent.
+ */
 class UnreferencedAgent extends Agent {
   constructor() {
-    super({ keepAlive: true });
+    super({ keepAlive: true, timeout: 5_000 });
   }
 
   override createConnection(options: ClientRequestArgs): Socket {
-    return (super.createConnection(options) as Socket).unref();
+    const socket = super.createConnection(options) as Socket;
+    // Of a host with two addresses it may be the second one, by another handle.
+    return socket.once('connect', () => socket.unref()).unref();
   }
 
   /** Node itself references a connection again for its next request. */

@@ -47,7 +47,7 @@ async function create(context: Context, values: Values): Promise<ResourceState> 
   const what = `container ${inputs.name} can't be`;
   await findOrPull(context, inputs.image);
   // Whoever cancelled doesn't wait for an engine that is slow to answer for ever.
-  signal.throwIfAborted();
+  if (signal.aborted) throw failure(`${what} created`, signal.reason, secrets);
   const made = await docker.createContainer(createOptions(inputs)).catch((cause: unknown) => {
     throw failure(`${what} created`, cause, secrets);
   });

@@ -8,13 +8,14 @@ import type { Ward } from './support/ward.js';
 const runnerKillsPerCount = 6;
 const childKillsPerCount = 2;
 const endDeadlineMs = 5 * 60_000;
-/** An operation of Pulumi takes about as long. */
-const operationMs = 4_000;
 
-/** The processes of an operation of Pulumi, known by their command lines. The runner itself serves the providers. */
-const children: readonly (readonly [string, RegExp])[] = [
-  ['the Pulumi CLI', /\/pulumi\0(up|destroy)/],
-  ['the program', /\/\.rehearsal\/programs\/[^\0]*\.cjs/],
+/**
+ * The processes of an operation of Pulumi, known by their command lines, and about how long they are there. The
+ * runner itself serves the providers that are built here.
+ */
+const children: readonly (readonly [name: string, commandLine: RegExp, livesMs: number])[] = [
+  ['the Pulumi CLI', /\/pulumi\0(up|destroy)/, 4_000],
+  ['the program', /\/\.rehearsal\/programs\/[^\0]*\.cjs/, 1_500],
 ];
 
 export const kills: ChaosPart = {
@@ -26,7 +27,7 @@ export const kills: ChaosPart = {
     inTurns(
       (wholeMs) => [
         ...times(count * runnerKillsPerCount, () => killOfRunner(context.random() * wholeMs)),
-        ...times(count * childKillsPerCount, (index) => killOfChild(index, context.random() * operationMs)),
+        ...times(count * childKillsPerCount, (index) => killOfChild(index, context.random())),
       ],
       context,
     ),
@@ -50,8 +51,9 @@ function killOfRunner(afterMs: number): Trial {
   };
 }
 
-function killOfChild(index: number, afterMs: number): Trial {
-  const [name, pattern] = children[index % children.length] ?? ['', /^$/];
+function killOfChild(index: number, moment: number): Trial {
+  const [name, pattern, livesMs] = children[index % children.length] ?? ['', /^$/, 0];
+  const afterMs = moment * livesMs;
   return {
     title: `SIGKILL of ${name}, ${inSeconds(afterMs)} after its start`,
     async attempt(ward) {

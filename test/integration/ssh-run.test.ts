@@ -17,6 +17,7 @@ import { isProvablyDead } from '../../runners/owner.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 import { artifactsOf, npmRun, runCli, type CliOptions, type CliResult } from '../helpers/cli.js';
 import { startSshHost, type SshHost } from '../helpers/ssh-host.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const timeoutMs = 10 * 60_000;
 const small = { 'rehearsal:profile': 'small' };
@@ -190,7 +191,7 @@ test.each([
 
 /** The set-up's, but that no run beside this test finds the leases there: each finishes what dead ones left. */
 async function cacheWithOwnLeases(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-ssh-cache-'));
+  const folder = temporaryFolder('ssh-cache');
   for (const name of await readdir(cacheFolder())) {
     if (name !== 'leases' && !name.endsWith('.lock')) {
       await symlink(path.join(cacheFolder(), name), path.join(folder, name));
@@ -238,7 +239,6 @@ test(
     expect(await containersThere()).toEqual([]);
     expect(existsSync(stateFile)).toBe(false);
     expect((await readLeases(leases)).leases).toEqual([]);
-    await rm(cache, { recursive: true });
   },
   timeoutMs,
 );

@@ -16,7 +16,7 @@ test('a container whose image is looked up when it is cancelled is not made', as
   } as unknown as Docker;
   const context = { docker, signal: cancelled.signal, warn: () => Promise.resolve() };
   await expect(container.create(context, { name: 'web', image: 'web:1' })).rejects.toThrow(
-    'the operation was cancelled',
+    "container web can't be created: the operation was cancelled",
   );
   expect(createContainer).not.toHaveBeenCalled();
 });

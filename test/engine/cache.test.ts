@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { cacheFolder, ensureCached } from '../../engine/cache.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 let cache: string;
 let folder: string;
@@ -17,12 +17,9 @@ const build = async (part: string): Promise<void> => {
 };
 
 beforeEach(async () => {
-  cache = await mkdtemp(path.join(tmpdir(), 'rehearsal-cache-'));
+  cache = temporaryFolder('cache');
   folder = path.join(cache, 'tool-1');
   builds = 0;
-});
-afterEach(async () => {
-  await rm(cache, { recursive: true });
 });
 
 describe('the cache folder', () => {

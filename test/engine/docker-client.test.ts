@@ -1,21 +1,18 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { connectDocker } from '../../engine/docker.js';
 import { checkout } from '../../engine/state.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
-let folder: string;
 let engine: Server;
 let address: string;
 
 /** Answers a ping, and nothing else ever. */
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'docker-client-'));
-  const socket = path.join(folder, 'engine.sock');
+  const socket = path.join(temporaryFolder('docker-client'), 'engine.sock');
   address = `unix://${socket}`;
   engine = createServer((request, response) => {
     if (request.url?.endsWith('/_ping') === true) response.end('OK');
@@ -24,10 +21,9 @@ beforeEach(async () => {
   await once(engine, 'listening');
 });
 
-afterEach(async () => {
+afterEach(() => {
   engine.closeAllConnections();
   engine.close();
-  await rm(folder, { recursive: true });
 });
 
 test.each(['tcp://127.0.0.1:1', 'ssh://nobody@127.0.0.1:1'])(

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 let folder: string;
 
@@ -17,11 +17,8 @@ async function obstacle(): Promise<string> {
 const writeGo = (lines: string): Promise<void> =>
   writeFile(path.join(folder, 'go'), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
 
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-go-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+beforeEach(() => {
+  folder = temporaryFolder('go');
 });
 
 describe('building with Go', () => {

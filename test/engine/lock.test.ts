@@ -1,19 +1,16 @@
-import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { tryLock, underLock } from '../../engine/lock.js';
 import { checkout } from '../../engine/state.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const name = 'a.json';
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-lock-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+beforeEach(() => {
+  folder = temporaryFolder('lock');
 });
 
 /** As a holder leaves it that was killed a minute ago. */

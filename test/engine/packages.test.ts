@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { waitUntil } from '../../engine/wait.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const engine = path.resolve('engine');
 let root: string;
@@ -46,11 +46,8 @@ const log = async (): Promise<string[]> =>
     : [];
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'rehearsal-packages-'));
+  root = temporaryFolder('packages');
   await writeLock('sha512-a');
-});
-afterEach(async () => {
-  await rm(root, { recursive: true });
 });
 
 describe('npm packages', () => {

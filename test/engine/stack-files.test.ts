@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { parse } from 'yaml';
 import { mergeMaps } from '../../engine/merge.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
 import { projectFolder } from '../../engine/stack-files.js';
 import { silentProgress } from '../helpers/progress.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 describe('the three-way merge', () => {
   const merged = (base: object, mine: object, theirs: object) =>
@@ -66,7 +66,7 @@ describe('settings that git knows', () => {
   }, 900_000);
   beforeEach(async () => {
     notes = [];
-    checkout = await mkdtemp(path.join(tmpdir(), 'rehearsal-stacks-'));
+    checkout = temporaryFolder('stacks');
     await git('init', '--quiet');
     await writeFile(inCheckout('.gitignore'), 'private/\n.pulumi/\nPulumi.*.yaml\n!Pulumi.ci.yaml\n');
     await writeFile(inCheckout('Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\n');
@@ -75,9 +75,6 @@ describe('settings that git knows', () => {
       'config:\n  profile: standard\n  rehearsal:ttlMinutes: 120\n',
     );
     await git('add', '.');
-  });
-  afterEach(async () => {
-    await rm(checkout, { recursive: true });
   });
 
   test('stay as they are, while values that Pulumi sets and edits of the file both take effect', async () => {

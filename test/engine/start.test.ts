@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { bundleStarter } from '../../engine/bundle.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const program = `
   const path = require('node:path');
@@ -20,13 +20,12 @@ let folder: string;
 let bundle: string;
 let cache: string;
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-start-'));
+  folder = temporaryFolder('start');
   bundle = path.join(folder, 'bundle.cjs');
   cache = `${bundle}.${process.version}-${process.arch}.cache`;
   await writeFile(bundle, program);
   await writeFile(path.join(folder, 'beside.cjs'), `exports.word = 'found';`);
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 async function start(): Promise<unknown> {
   const { stdout, stderr, exitCode } = await execa('node', [bundleStarter, 'bundle.cjs', 'one', '--two'], {

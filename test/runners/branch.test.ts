@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { branchUnderTest } from '../../runners/branch.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const hostile = 'feature/$(touch pwned)`"\'🙂';
 let checkout: string;
 
 beforeEach(() => {
-  checkout = mkdtempSync(path.join(tmpdir(), 'checkout-'));
+  checkout = temporaryFolder('checkout');
 });
 
 function git(...args: string[]): void {

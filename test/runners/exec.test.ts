@@ -1,15 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { tailOf } from '../../runners/exec.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'tail-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
+beforeAll(() => {
+  folder = temporaryFolder('tail');
 });
 
 describe('the last lines of a file', () => {

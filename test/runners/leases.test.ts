@@ -8,7 +8,7 @@ import { temporaryFolder } from '../helpers/temporary.js';
 import { leaseOf } from './support/leases.js';
 
 let folder: string;
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder('leases');
 });
 

@@ -1,19 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { makePlan } from '../../runners/plan.js';
 import { planReport } from '../../runners/plan-report.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 let checkout: string;
 
 beforeAll(async () => {
-  checkout = await mkdtemp(path.join(tmpdir(), 'rehearsal-plan-'));
+  checkout = temporaryFolder('plan');
   await writeFile(path.join(checkout, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\n');
 });
-
-afterAll(() => rm(checkout, { recursive: true }));
 
 async function reportFor(config: Record<string, unknown>): Promise<string> {
   await writeFile(path.join(checkout, 'Pulumi.dev.yaml'), stringify({ config }));

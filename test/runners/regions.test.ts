@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { regionsOfSettings, type Regions } from '../../runners/regions.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** @param settings text of each stack's settings file. */
 function regionsOf(settings: Record<string, string>): Promise<Regions> {
-  const checkout = mkdtempSync(path.join(tmpdir(), 'settings-'));
+  const checkout = temporaryFolder('settings');
   writeFileSync(path.join(checkout, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\n');
   for (const [stack, text] of Object.entries(settings)) {
     writeFileSync(path.join(checkout, `Pulumi.${stack}.yaml`), text);

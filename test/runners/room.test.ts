@@ -1,6 +1,5 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { hostReserveMb, operationMb } from '../../components/sizing.js';
@@ -9,6 +8,7 @@ import { removeLease, writeLease } from '../../runners/leases.js';
 import { thisProcess } from '../../runners/owner.js';
 import { roomOf, type Waiting } from '../../runners/room.js';
 import { joinLine } from '../../runners/waiting-line.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { fakeEngine } from './support/fakes.js';
 import { leaseOf } from './support/leases.js';
 
@@ -17,7 +17,7 @@ const smallMb = 1712;
 let folder: string;
 const line = (): string => path.join(folder, 'line');
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'leases-'));
+  folder = temporaryFolder('leases');
 });
 
 /** A host with memory for so many small environments. */

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { rememberingSettings, restoreSettings } from '../../runners/settings-before.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const theirs = '# Ours.\nconfig: { profile: standard }\n';
 const written = 'config:\n  rehearsal:profile: small\nencryptionsalt: v1:abc\n';
@@ -18,11 +18,8 @@ const up = (text: string): Promise<string> =>
 const text = (): Promise<string> => readFile(file, 'utf8');
 
 beforeEach(async () => {
-  checkout = await mkdtemp(path.join(tmpdir(), 'rehearsal-before-'));
+  checkout = temporaryFolder('before');
   file = path.join(checkout, 'Pulumi.team.yaml');
-});
-afterEach(async () => {
-  await rm(checkout, { recursive: true });
 });
 
 describe('the settings file of a stack that is gone', () => {

@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readSettings, type Settings } from '../../runners/settings.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** Reads settings in a checkout whose only stack, ci, has this text as its file. */
 function settingsOf(text: string, stack: string | undefined): Promise<Settings> {
-  const checkout = mkdtempSync(path.join(tmpdir(), 'settings-'));
+  const checkout = temporaryFolder('settings');
   writeFileSync(path.join(checkout, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\n');
   writeFileSync(path.join(checkout, 'Pulumi.ci.yaml'), text);
   return readSettings({ checkout, stack, note: () => undefined });

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
@@ -7,11 +6,12 @@ import type { ContainerEngine } from '../../runners/docker.js';
 import { messageOf } from '../../runners/errors.js';
 import { StackLockedError } from '../../runners/pulumi.js';
 import { takeOver, type TakeOverContext } from '../../runners/take-over.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { fakeEngine, type Calls } from './support/fakes.js';
 import { fails } from './support/run-with.js';
 
 type Leftover = Parameters<ContainerEngine['remove']>[0][number];
-const folder = mkdtempSync(path.join(tmpdir(), 'take-over-'));
+const folder = temporaryFolder('take-over');
 const known = { kind: 'container', name: 'known' } as const;
 const container = { kind: 'container', name: 'box' } as const;
 const volume = { kind: 'volume', name: 'data' } as const;

@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { readLeases, removeLease, underLease, writeLease, type Lease } from '../../runners/leases.js';
 import { isProvablyDead, thisProcess } from '../../runners/owner.js';
 import type { StackLabels } from '../../runners/stack-state.js';
 import { tenureOf, type Tenure, type TenureRequest } from '../../runners/tenure.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { leaseOf } from './support/leases.js';
 
 const hourMs = 3_600_000;
@@ -14,12 +12,8 @@ const backend = 'file:///state';
 const dockerHost = 'unix:///var/run/docker.sock';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'leases-'));
-});
-
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+beforeEach(() => {
+  folder = temporaryFolder('leases');
 });
 
 interface Setup extends Partial<TenureRequest> {

@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { leasesFolder, writeLease } from '../../runners/leases.js';
 import { tidyUp } from '../../runners/tidy-up.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { runId } from './support/fakes.js';
 import { leaseOf } from './support/leases.js';
 
@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 test("a janitor says which of its run's leases it can't read, and destroys nothing", async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'janitor-'));
+  const folder = temporaryFolder('janitor');
   process.env['REHEARSAL_CACHE'] = folder;
   for (const stack of [`main-${runId}-chat`, 'main-another-chat']) await writeLease(leaseOf(stack));
   for (const name of readdirSync(leasesFolder())) writeFileSync(path.join(leasesFolder(), name), '{');

@@ -1,16 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { applyRecommendation } from '../../../runners/diagnosis/apply.js';
 import type { Change } from '../../../runners/report/diagnosis-schema.js';
 import { runRecord, suiteRecord } from '../support/records.js';
+import { temporaryFolder } from '../../helpers/temporary.js';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-apply-'));
+beforeEach(() => {
+  folder = temporaryFolder('apply');
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 const backendLimit: Change = {
   kind: 'setting',

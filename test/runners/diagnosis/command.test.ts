@@ -1,18 +1,17 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { diagnosisOf } from '../../../runners/diagnosis/command.js';
 import { diagnose } from '../../../runners/diagnosis/diagnose.js';
 import type { RunRecord } from '../../../runners/report/record.js';
 import { readRecording } from '../../helpers/recording.js';
 import { runRecord, suiteRecord } from '../support/records.js';
+import { temporaryFolder } from '../../helpers/temporary.js';
 
 let checkout: string;
-beforeEach(async () => {
-  checkout = await mkdtemp(path.join(tmpdir(), 'rehearsal-diagnose-'));
+beforeEach(() => {
+  checkout = temporaryFolder('diagnose');
 });
-afterEach(() => rm(checkout, { recursive: true }));
 
 async function keep(id: string, record: unknown): Promise<string> {
   const folder = path.join(checkout, '.rehearsal', 'runs', id);

@@ -1,5 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseConfig, resolveEnvironment } from '../../../components/config.js';
 import { serviceNames } from '../../../components/services.js';
@@ -14,6 +12,7 @@ import type { Room } from '../../../runners/room.js';
 import type { Stack, StackEngine, StackRequest } from '../../../runners/stack.js';
 import type { SuiteRun, SuiteRunner } from '../../../runners/suite-runner.js';
 import type { Suite } from '../../../runners/suites.js';
+import { temporaryFolder } from '../../helpers/temporary.js';
 
 export const suiteNamed = (name: string): Suite => ({
   name,
@@ -29,7 +28,7 @@ export function planFor(suites: string[], changes: Partial<Plan> = {}): Plan {
   const config = { 'rehearsal:profile': 'small' };
   return {
     runId,
-    folder: mkdtempSync(path.join(tmpdir(), 'run-')),
+    folder: temporaryFolder('run'),
     labels: { branch: 'main', owner: 'somebody' },
     settings: { source: 'a test', config, encryption: { encryptionsalt: 'v1:salt' } },
     environment: resolveEnvironment(parseConfig(config, 'a test'), 'a test'),

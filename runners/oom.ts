@@ -165,7 +165,10 @@ const nearShare = 0.9;
 export const countOfKills = (oomKills: number): string =>
   `the kernel counts ${String(oomKills)} OOM ${oomKills === 1 ? 'kill' : 'kills'} in it`;
 
-/** From the engine's event, its state and the kernel's own count: each of them can miss what the others saw. */
+/**
+ * From the engine's event, its state and the kernel's own count: each of them can miss what the others saw. (The
+ * engine, for one, listens for kills only once a container's first process runs.)
+ */
 function kernelKillOf(
   oom: ContainerEvent | undefined,
   state: ContainerState | undefined,

@@ -11,7 +11,7 @@ import { dockerEngine } from '../../runners/docker.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { runRecordSchema, type Crash, type SuiteRecord } from '../../runners/report/record.js';
 import { artifactsOf, runCli, type CliResult } from '../helpers/cli.js';
-import { runIn } from './support/container-faults.js';
+import { runIn } from '../helpers/containers.js';
 
 /** Faults of the environment in a run as people start it: found, named, the suite over, nothing left. */
 const docker = connectDocker(resolveDockerHost());

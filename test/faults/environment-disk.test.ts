@@ -18,9 +18,9 @@ import { compileProgram } from '../../runners/program.js';
 import { pulumiStacks } from '../../runners/stack.js';
 import { commandRunner, resultsFolderName } from '../../runners/suite-runner.js';
 import { allSuites } from '../../runners/suites.js';
+import { runIn } from '../helpers/containers.js';
 import { silentProgress } from '../helpers/progress.js';
 import { endlessRoom, fakeLeases, planFor } from '../runners/support/fakes.js';
-import { runIn } from './support/container-faults.js';
 import { faultTimeoutMs } from './support/environment.js';
 
 interface Case {

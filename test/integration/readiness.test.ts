@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { waitForService, type Readiness } from '../../components/readiness.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { imageReference } from '../../images/manifest.js';
+import { heldBack, release } from '../helpers/containers.js';
 
 let docker: Docker;
 const started: Docker.Container[] = [];
@@ -93,10 +94,12 @@ describe('waitForService', () => {
   });
 
   test('names an OOM kill', async () => {
-    const container = await start('sleep 0.3; exec head -c 200m /dev/zero | tail', {
+    const container = await start(heldBack('exec tail /dev/zero'), {
       HostConfig: { Memory: 32 * 1024 * 1024, MemorySwap: 32 * 1024 * 1024 },
     });
-    await expect(wait(container, never)).rejects.toThrow(/its container was OOM-killed/);
+    const ended = expect(wait(container, never)).rejects.toThrow(/its container was OOM-killed/);
+    await release(container);
+    await ended;
   });
 
   test('gives up at the deadline and leaves no loop behind in the container', async () => {

@@ -12,6 +12,7 @@ import type { EventWatch } from '../../runners/event-watch.js';
 import { findExhaustions } from '../../runners/exhaustion.js';
 import { findCrashes } from '../../runners/oom.js';
 import type { Crash } from '../../runners/report/record.js';
+import { heldBack, release } from '../helpers/containers.js';
 import { silentProgress } from '../helpers/progress.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
@@ -53,7 +54,8 @@ async function crashesOf(
   settled: (container: Docker.Container) => Promise<boolean>,
 ): Promise<Crash[]> {
   const watch = await engine.watchEvents(scope);
-  const container = await start(script);
+  const container = await start(heldBack(script));
+  await release(container);
   await waitUntil(
     () => settled(container),
     (done) => done,

@@ -1,4 +1,3 @@
-import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import type { Outputs } from '../../../components/outputs.js';
 import type { ServiceName } from '../../../components/services.js';
@@ -29,12 +28,4 @@ export async function portOf(docker: Docker, containerId: string): Promise<numbe
   const [port] = Object.values(NetworkSettings.Ports).flat().filter(Boolean);
   if (port === undefined) throw new Error(`container ${containerId} publishes no port`);
   return Number(port.HostPort);
-}
-
-/** Starts a command in the container, as the service's own user, and waits for its end. */
-export async function runIn(container: Docker.Container, command: string[]): Promise<void> {
-  const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
-  const stream = await exec.start({});
-  stream.resume();
-  await finished(stream);
 }

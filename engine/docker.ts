@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
-import { homedir } from 'node:os';
+import { homedir, hostname, networkInterfaces } from 'node:os';
 import path from 'node:path';
 import Docker from 'dockerode';
 import * as z from 'zod';
@@ -69,6 +69,18 @@ export function connectDocker(host: string, agent?: Agent): Docker {
     port: url.port === '' ? 2375 : Number(url.port),
     agent,
   });
+}
+
+/** Whether an engine is of this machine: what its containers publish on the loopback is on ours. */
+export function isHere(dockerHost: string): boolean {
+  // Who connects to it says what is wrong with an address that is none.
+  if (!URL.canParse(dockerHost)) return true;
+  const url = new URL(dockerHost);
+  if (url.protocol === 'unix:') return true;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  // An IPv6 address has brackets in a URL.
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return ['localhost', hostname(), ...own.map(({ address }) => address)].includes(name);
 }
 
 /** The package's types leave the agent out. */

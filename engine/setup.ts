@@ -29,6 +29,8 @@ interface SetUpOptions {
   progress: Progress;
   /** Whether the service images are wanted. Default true. */
   images?: boolean;
+  /** Whether suites are to run, one of which drives a page. Default true. */
+  browser?: boolean;
   /** Another machine, whose Docker Engine is to be used; by default the one that the `docker` command talks to. */
   target?: SshTarget | undefined;
   /** Whether Docker Engine is to be installed here where it is missing. Default true. */
@@ -52,7 +54,7 @@ export async function setUp(options: SetUpOptions): Promise<EngineEnvironment> {
 
 async function setUpIn(
   cache: string,
-  { progress, images = true, target, installDocker = true, aws = false }: SetUpOptions,
+  { progress, images = true, browser = true, target, installDocker = true, aws = false }: SetUpOptions,
 ): Promise<EngineEnvironment> {
   const pieces = new Pieces(progress);
   const engineAndImages = async () => {
@@ -75,11 +77,12 @@ async function setUpIn(
     if (aws) await pieces.get('AWS provider', (update) => ensureAwsPlugin(home.folder, cli.path, update));
     return { cli, languageHost, home };
   };
-  const work = [engineAndImages(), pulumiPieces(), pieces.get('browser', ensureBrowser)] as const;
+  const chromium = browser ? pieces.get('browser', ensureBrowser) : Promise.resolve(undefined);
+  const work = [engineAndImages(), pulumiPieces(), chromium] as const;
   // Every piece comes to its end, so that a failure of one leaves none at work behind the error.
   await Promise.allSettled(work);
   pieces.assertComplete();
-  const [engine, { cli, languageHost, home }, browser] = await Promise.all(work);
+  const [engine, { cli, languageHost, home }, found] = await Promise.all(work);
 
   const searchPath = [
     path.dirname(cli.path),
@@ -97,7 +100,7 @@ async function setUpIn(
       PULUMI_SKIP_UPDATE_CHECK: 'true',
       NODE_OPTIONS: [process.env.NODE_OPTIONS, `--import=${loaderUrl()}`].filter(Boolean).join(' '),
       DOCKER_HOST: engine.host,
-      REHEARSAL_CHROMIUM: browser.path,
+      ...(found === undefined ? {} : { REHEARSAL_CHROMIUM: found.path }),
     },
     sources: pieces.sources,
   };

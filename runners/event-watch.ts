@@ -53,6 +53,8 @@ const inspectDeadlineMs = 5_000;
 /** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */
 const lateOomMs = 1_000;
 const lateOomIntervalMs = 20;
+/** A probe that runs when its container ends fails with it, which the engine may tell before the end. */
+const endOfProbeMs = 300;
 
 const eventSchema = z.object({
   Action: z.string(),
@@ -72,6 +74,8 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
   const listeners: ((event: ContainerEvent) => void)[] = [];
   /** Services by their containers' ids. */
   const services = new Map<string, string>();
+  /** Failed health checks of which it isn't clear yet whether they are findings of their own. */
+  const held = new Set<Promise<void>>();
   let stopped = false;
   let brokenOff: string | undefined;
 
@@ -86,6 +90,16 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     events.push(event);
     if (endsSuite(event)) fault.abort(new EnvironmentFault(event));
     for (const tell of listeners) tell(event);
+  };
+  /** Adds it unless the container turns out to have ended. */
+  const holdBack = (event: ContainerEvent): void => {
+    const ended = ({ service, action }: ContainerEvent): boolean =>
+      service === event.service && action === 'die';
+    const known = sleep(endOfProbeMs).then(() => {
+      held.delete(known);
+      if (!events.some(ended)) add(event);
+    });
+    held.add(known);
   };
   const take = ({ Action, timeNano, Actor: { ID, Attributes } }: EngineEvent): void => {
     if (Action === 'create' && isOf(scope, Attributes)) {
@@ -111,7 +125,7 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
         break;
       }
       case 'health_status: unhealthy':
-        add({ ...event, action: 'unhealthy' });
+        holdBack({ ...event, action: 'unhealthy' });
         break;
       case 'disconnect':
         // A provider takes a new container off the engine's own network before it starts.
@@ -144,6 +158,7 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
       const deadlineMs = performance.now() + lateOomMs;
       while (brokenOff === undefined && endsUnexplained(events) && performance.now() < deadlineMs)
         await sleep(lateOomIntervalMs);
+      await Promise.all(held);
       stopped = true;
       stream.destroy();
       return { events, seen: [...services.values()], ...(brokenOff === undefined ? {} : { brokenOff }) };

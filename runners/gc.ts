@@ -41,7 +41,7 @@ export async function collectGarbage(
   checkout: string,
   progress: Progress,
 ): Promise<number> {
-  const environment = await setUp({ progress, images: false, installDocker: false });
+  const environment = await setUp({ progress, images: false, browser: false, installDocker: false });
   const engine = dockerEngine(connectDocker(environment.dockerHost));
   const settings = await regionsOfSettings(checkout);
   const all = await Promise.all([...new Set([...settings.regions, ...regions])].map(cloudIn));

@@ -26,7 +26,7 @@ async function main(): Promise<number> {
   const target = host?.kind === 'ssh' ? targetOf(host) : undefined;
   // What a destroy needs besides, Pulumi finds in the state.
   const aws = images && host?.kind === 'aws';
-  const engine = await setUp({ progress, images, target, aws });
+  const engine = await setUp({ progress, images, browser: false, target, aws });
   if (creates && stack !== undefined) {
     const code = await run(
       engine,

@@ -44,7 +44,7 @@ export interface SettingsRequest {
   /** `dev` by default, whose file may be missing. */
   stack?: string | undefined;
   mayBeMissing?: boolean;
-  /** Told when an edited file and `pulumi config set` disagree. */
+  /** Told when an edited file and `pulumi config set` disagree, and what isn't read. */
   note: (line: string) => void;
 }
 
@@ -69,7 +69,13 @@ export async function readSettings({
     stack ?? defaultStack,
     note,
   );
-  return readSettingsFile(path.join(folder, name));
+  const file = await readYamlMap(path.join(folder, name));
+  if ('environment' in file) {
+    note(
+      `${name}: "environment" (Pulumi ESC) is read by plain Pulumi only: what counts here belongs under config`,
+    );
+  }
+  return settingsOf(file, name);
 }
 
 /** @throws Error with file, line and column of what is no YAML; ConfigError. */

@@ -29,7 +29,7 @@ const destroyTimeoutMs = 5 * 60_000;
  * @throws ConfigError when there is no such stack, or the set-up's error: nothing was destroyed then.
  */
 export async function takeDown(choice: DownChoice, checkout: string, progress: Progress): Promise<number> {
-  const environment = await setUp({ progress, images: false, installDocker: false });
+  const environment = await setUp({ progress, images: false, browser: false, installDocker: false });
   const local = dockerEngine(connectDocker(environment.dockerHost));
   const stacks = standingStacks(environment, checkout);
   const backend = backendOf({ ...process.env, ...environment.env });

@@ -1,10 +1,11 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { resolveDockerHost } from '../../engine/docker.js';
+import { isHere, resolveDockerHost } from '../../engine/docker.js';
 import { forwardPort } from '../../engine/ssh/forwards.js';
 import { dockerHostOfTunnel, folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
+import { ConfigError } from '../config.js';
 import type { HostSettings, SshHost } from './settings.js';
 
 /** A Docker Engine, and the way from here to what its containers publish. */
@@ -27,12 +28,25 @@ const absolute = (file: string): string =>
   file.startsWith('~/') ? path.join(homedir(), file.slice(2)) : path.resolve(checkout, file);
 
 /**
+ * The Docker Engine that the `docker` command would talk to.
+ * @throws ConfigError when it isn't of this machine; Error about Docker's context.
+ */
+export function localDockerHost(): string {
+  const dockerHost = resolveDockerHost();
+  if (isHere(dockerHost)) return dockerHost;
+  const problem =
+    `${dockerHost} is on another machine, and containers publish their ports on that machine's loopback only: ` +
+    'use a Docker Engine of this one, or rehearsal:host {kind: ssh, …}, which makes those ports reachable here';
+  throw new ConfigError([problem], 'the address of the Docker Engine (DOCKER_HOST, or the "docker context")');
+}
+
+/**
  * Reaches a host that is there.
- * @throws TunnelError; Error about Docker's context.
+ * @throws TunnelError; ConfigError; Error about Docker's context.
  */
 export async function accessTo(host: Exclude<HostSettings, { kind: 'aws' }>): Promise<HostAccess> {
   if (host.kind === 'local') {
-    return { dockerHost: resolveDockerHost(), reach: (port) => Promise.resolve(port) };
+    return { dockerHost: localDockerHost(), reach: (port) => Promise.resolve(port) };
   }
   const target = targetOf(host);
   const folder = folderOf(target);

@@ -1,3 +1,4 @@
+import { localDockerHost } from '../../components/hosts/access.js';
 import type { Outputs } from '../../components/outputs.js';
 import { connectDocker } from '../../engine/docker.js';
 import type { Progress } from '../../engine/progress.js';
@@ -49,7 +50,7 @@ interface Wanted {
 
 /**
  * Sets up what a command needs to bring environments up.
- * @throws the set-up's error, or AWS's: nothing is to be left then.
+ * @throws ConfigError, the set-up's error, or AWS's: nothing is to be left then.
  */
 export async function setUpHost(
   { target, aws, stackOf }: Wanted,
@@ -61,7 +62,8 @@ export async function setUpHost(
     const backend = backendOf({ ...process.env, ...engine.env });
     return { engine, host: madeHosts({ aws, cloud, backend, stackOf }) };
   }
-  if (target !== undefined) await enterHost(target);
+  if (target === undefined) localDockerHost();
+  else await enterHost(target);
   try {
     const engine = await setUp({ progress, target });
     return { engine, host: hostOf(target, engine.dockerHost) };

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { connectDocker } from '../../engine/docker.js';
+import { connectDocker, isHere } from '../../engine/docker.js';
 import { checkout } from '../../engine/state.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
@@ -58,4 +59,20 @@ test('an engine that never answers a provider keeps no process that has nothing 
     all: true,
   });
   expect({ all, timedOut }).toEqual({ all: 'asked', timedOut: false });
+});
+
+const ownAddress = Object.values(networkInterfaces()).flat()[0]?.address;
+
+test.each([
+  ['unix:///var/run/docker.sock', true],
+  ['tcp://127.0.0.1:2375', true],
+  ['http://localhost:2375', true],
+  [`tcp://${ownAddress ?? ''}:2375`, true],
+  ['ssh://me@127.0.0.1', true],
+  ['tcp://192.0.2.7:2375', false],
+  ['tcp://docker:2375', false],
+  ['ssh://me@build-host', false],
+  ['tcp://[2001:db8::1]:2375', false],
+])('whether an engine at %s is of this machine: %s', (dockerHost, here) => {
+  expect(isHere(dockerHost)).toBe(here);
 });

@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
 import { checkout } from '../../engine/state.js';
@@ -250,6 +251,24 @@ test(
     const stderr = await gc();
     expect(stderr).toContain('Left alone: what only the backend knows of: ');
     expect(await volumes()).toEqual([]);
+  },
+  timeoutMs,
+);
+
+test(
+  'a machine without a browser can collect: no suite runs',
+  async () => {
+    // Nothing but the CLI, so that no browser is found, nor what would install one.
+    const PATH = path.dirname(engine.pulumi);
+    const bootstrap = path.join(checkout, 'engine', 'bootstrap.mjs');
+    const { exitCode, stderr } = await execa(process.execPath, [bootstrap, 'gc', '--dry-run'], {
+      cwd: checkout,
+      env: { ...environment, PATH, DOCKER_HOST: engine.dockerHost },
+      stdin: 'ignore',
+      reject: false,
+    });
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.go });
+    expect(stderr).not.toContain('browser');
   },
   timeoutMs,
 );

@@ -86,6 +86,16 @@ const cases: Case[] = [
     env: { DOCKER_HOST: 'unix:///nonexistent/docker.sock' },
     says: ['unix:///nonexistent/docker.sock does not answer', 'DOCKER_HOST'],
   },
+  {
+    about: 'a Docker Engine of another machine',
+    env: { DOCKER_HOST: 'tcp://192.0.2.7:2375' },
+    says: ['DOCKER_HOST', 'tcp://192.0.2.7:2375 is on another machine', 'rehearsal:host {kind: ssh'],
+  },
+  {
+    about: 'an address of a Docker Engine that is none',
+    env: { DOCKER_HOST: 'build-host' },
+    says: ['Docker Engine at build-host does not answer', 'DOCKER_HOST'],
+  },
 ];
 
 describe('bad input', () => {

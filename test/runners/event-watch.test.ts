@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
 import { labelKeys } from '../../components/labels.js';
+import { waitUntil } from '../../engine/wait.js';
 import { watchEvents, type EventWatch } from '../../runners/event-watch.js';
 
 const scope = { runId: 'run', suite: 'suite' };
@@ -54,4 +55,37 @@ test('an end that nobody explains is told as it is, after a second', async () =>
   tell('die', { exitCode: '137' });
   await sleep(20);
   expect(await actionsOf(watch.stop())).toEqual(['die']);
+});
+
+const unhealthy = 'health_status: unhealthy';
+
+test('a probe that fails because its container ends is not a finding of its own', async () => {
+  const { watch, tell } = await watchOf();
+  tell(unhealthy);
+  await sleep(50);
+  tell('die', { exitCode: '0' });
+  await sleep(20);
+  expect(watch.fault.reason).toMatchObject({ event: { action: 'die' } });
+  expect(await actionsOf(watch.stop())).toEqual(['die']);
+});
+
+test('a failed health check ends the suite, and what comes later does not hide it', async () => {
+  const { watch, tell } = await watchOf();
+  tell(unhealthy);
+  await waitUntil(
+    () => Promise.resolve(watch.fault.aborted),
+    (aborted) => aborted,
+    { what: 'the fault', deadlineMs: 10_000, intervalMs: 20 },
+  );
+  tell('die', { exitCode: '1' });
+  await sleep(20);
+  expect(watch.fault.reason).toMatchObject({ event: { action: 'unhealthy' } });
+  expect(await actionsOf(watch.stop())).toEqual(['unhealthy', 'die']);
+});
+
+test('a watch that stops right after a failed health check tells of it', async () => {
+  const { watch, tell } = await watchOf();
+  tell(unhealthy);
+  await sleep(20);
+  expect(await actionsOf(watch.stop())).toEqual(['unhealthy']);
 });

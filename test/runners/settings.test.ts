@@ -5,11 +5,15 @@ import { readSettings, type Settings } from '../../runners/settings.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
 /** Reads settings in a checkout whose only stack, ci, has this text as its file. */
-function settingsOf(text: string, stack: string | undefined): Promise<Settings> {
+function settingsOf(
+  text: string,
+  stack: string | undefined,
+  note: (line: string) => void = () => undefined,
+): Promise<Settings> {
   const checkout = temporaryFolder('settings');
   writeFileSync(path.join(checkout, 'Pulumi.yaml'), 'name: rehearsal\nruntime: nodejs\n');
   writeFileSync(path.join(checkout, 'Pulumi.ci.yaml'), text);
-  return readSettings({ checkout, stack, note: () => undefined });
+  return readSettings({ checkout, stack, note });
 }
 
 describe('settings', () => {
@@ -51,13 +55,16 @@ describe('settings', () => {
     );
   });
 
-  test('may have what Pulumi ESC and the providers read', async () => {
+  test('may have what Pulumi ESC and the providers read, and it is said that the former is not', async () => {
+    const notes: string[] = [];
     const text =
       'environment:\n  - shop/staging\nconfig:\n  pulumi:tags: { team: shop }\n  aws:region: eu-north-1\n';
-    expect(await settingsOf(text, 'ci')).toMatchObject({
+    const note = (line: string): void => void notes.push(line);
+    expect(await settingsOf(text, 'ci', note)).toMatchObject({
       config: { 'pulumi:tags': { team: 'shop' }, 'aws:region': 'eu-north-1' },
       encryption: {},
     });
+    expect(notes).toEqual([expect.stringContaining('Pulumi.ci.yaml: "environment" (Pulumi ESC)')]);
   });
 
   test.each([

@@ -90,7 +90,6 @@ const configShape = {
 };
 const configSchema = strict(configShape);
 export type StackConfig = z.infer<typeof configSchema>;
-export type SuiteConfig = z.infer<typeof suiteSchema>;
 
 /** One service as it will run. */
 export interface ServiceSpec {

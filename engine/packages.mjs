@@ -35,7 +35,7 @@ export async function ensurePackages(root, { install = npmCi, say = sayOnStderr 
  * interrupted install has none.
  * @param {string} root
  */
-export function packagesAreCurrent(root) {
+function packagesAreCurrent(root) {
   const wanted = lockedPackages(path.join(root, 'package-lock.json'));
   if (wanted === undefined)
     throw new Error(`${path.join(root, 'package-lock.json')} is missing: clone the repository again`);

@@ -20,7 +20,7 @@ const remedies: Readonly<Record<string, string>> = {
     'rehearsal:host.subnetId is no subnet of this region and account: name another, or none',
   'InvalidAMIID.NotFound': 'rehearsal:host.ami is no image of this region: name another, or none',
   ParameterNotFound: "the region doesn't publish Debian's images: name one in rehearsal:host.ami",
-  UnauthorizedOperation: 'these credentials may not do that: docs/hosts.md lists what they need',
+  UnauthorizedOperation: 'these credentials may not do that: docs/hosts-aws.md lists what they need',
   AuthFailure: "AWS doesn't accept these credentials: log in anew, or choose others with AWS_PROFILE",
   ExpiredToken: 'the credentials have expired: log in anew',
   RequestExpired: "the credentials have expired, or this machine's clock is wrong",

@@ -84,7 +84,7 @@ function parseTests(text: string, asked: Asked): TestResult[] {
  * @throws Error when a line is damaged, there is none, its event isn't of the suite's time, or the two clocks
  *   can't be the same.
  */
-export function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs' | 'hostClock'>): Latency {
+function parseLatencies(text: string, ran: Pick<Asked, 'startMs' | 'endMs' | 'hostClock'>): Latency {
   const latencies: number[] = [];
   const withoutStalls: number[] = [];
   let longestStallMs = 0;

@@ -31,7 +31,7 @@ export interface Timeline {
   save(file: string): Promise<void>;
 }
 
-export const readyMark = (service: string): string => `${service} ready`;
+const readyMark = (service: string): string => `${service} ready`;
 
 export function newTimeline(): Timeline {
   const events: TraceEvent[] = [];

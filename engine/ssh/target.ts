@@ -26,7 +26,7 @@ const folderOfAll = (): string => path.join(cacheFolder(), 'hosts');
  * Where all processes of this user keep the one connection to a host. Short: the sockets in it have to be.
  * @param id of the host.
  */
-export const tunnelFolder = (id: string): string =>
+const tunnelFolder = (id: string): string =>
   path.join(folderOfAll(), createHash('sha256').update(id).digest('hex').slice(0, 12));
 
 /** Two targets of one id are the same machine and the same login. */

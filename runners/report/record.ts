@@ -153,7 +153,7 @@ export type Fault = z.infer<typeof faultSchema>;
 const lastLinesSchema = z.strictObject({ service: z.string(), lines: z.array(z.string()) });
 export type LastLines = z.infer<typeof lastLinesSchema>;
 
-export const leftoverSchema = z.strictObject({
+const leftoverSchema = z.strictObject({
   kind: z.enum(['container', 'volume', 'network', 'instance', 'disk', 'security group', 'key pair']),
   /** What AWS has: its region, a slash and its id. */
   name: z.string(),

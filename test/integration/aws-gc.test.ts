@@ -11,6 +11,7 @@ import type { StackLabels } from '../../runners/stack-state.js';
 import { npmRun } from '../helpers/cli.js';
 import { startEc2, type Ec2Error, type Ec2StandIn } from '../helpers/aws/ec2.js';
 import { leaseOf } from '../runners/support/leases.js';
+import { whileNobodyElseCollects } from './support/collecting.js';
 import { labelled } from './support/left-behind.js';
 
 const timeoutMs = 5 * 60_000;
@@ -62,7 +63,9 @@ function leaveHost(labels: StackLabels, where = region): string[] {
 const remaining = (): string[] => ec2.remaining().map(({ id }) => id);
 
 async function gc(...args: string[]): Promise<{ exitCode: number | undefined; stderr: string }> {
-  const { exitCode, stderr } = await npmRun('rehearsal', ['gc', ...args], environment);
+  const { exitCode, stderr } = await whileNobodyElseCollects(() =>
+    npmRun('rehearsal', ['gc', ...args], environment),
+  );
   return { exitCode, stderr };
 }
 

@@ -11,12 +11,13 @@ import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
 import { checkout } from '../../engine/state.js';
 import { exitCodes } from '../../runners/exit-codes.js';
-import { readLeases, removeLease, writeLease, type Lease } from '../../runners/leases.js';
+import { readLeases, writeLease, type Lease } from '../../runners/leases.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from '../../runners/stack.js';
 import type { StackLabels } from '../../runners/stack-state.js';
 import { npmRun } from '../helpers/cli.js';
 import { silentProgress } from '../helpers/progress.js';
 import { leaseOf } from '../runners/support/leases.js';
+import { cacheWithOwnLeases, whileNobodyElseCollects } from './support/collecting.js';
 import { labelled, leaveState } from './support/left-behind.js';
 
 const timeoutMs = 5 * 60_000;
@@ -29,20 +30,37 @@ let prefix: string;
 let engine: EngineEnvironment;
 let environment: Record<string, string>;
 let stacks: StandingStacks;
+let leasesFolder: string;
 
 beforeEach(async () => {
   state = await mkdtemp(path.join(tmpdir(), 'rehearsal-gc-test-'));
   prefix = path.basename(state).toLowerCase();
-  environment = { PULUMI_BACKEND_URL: pathToFileURL(state).href, PULUMI_CONFIG_PASSPHRASE: '' };
+  const { cache, leases } = await cacheWithOwnLeases();
+  leasesFolder = leases;
+  environment = {
+    PULUMI_BACKEND_URL: pathToFileURL(state).href,
+    PULUMI_CONFIG_PASSPHRASE: '',
+    REHEARSAL_CACHE: cache,
+  };
   engine = await setUp({ progress: silentProgress, images: false });
   stacks = standingStacks({ ...engine, env: { ...engine.env, ...environment } }, checkout);
 }, timeoutMs);
 
 afterEach(async () => {
-  for (const lease of await leases()) await removeLease(lease);
-  for (const name of await volumes()) await docker.getVolume(name).remove();
   await rm(state, { recursive: true, force: true });
 });
+
+/** A test that leaves things with labels, and removes what isn't collected. */
+function testAlone(name: string, body: () => Promise<void>): void {
+  const work = async (): Promise<void> => {
+    try {
+      await body();
+    } finally {
+      for (const volume of await volumes()) await docker.getVolume(volume).remove();
+    }
+  };
+  test(name, () => whileNobodyElseCollects(work), timeoutMs);
+}
 
 /** What others left on this machine is collected, too, as far as that works. */
 async function gc(...args: string[]): Promise<string> {
@@ -66,7 +84,7 @@ const leaveVolume = (labels: StackLabels) =>
   docker.createVolume({ Name: `${labels.stack}-data`, Labels: labelled(labels) });
 
 async function leases(): Promise<Lease[]> {
-  return (await readLeases()).leases.filter(({ stack }) => stack.startsWith(prefix));
+  return (await readLeases(leasesFolder)).leases;
 }
 async function volumes(): Promise<string[]> {
   const { Volumes } = await docker.listVolumes();
@@ -75,7 +93,7 @@ async function volumes(): Promise<string[]> {
     .sort();
 }
 
-test(
+testAlone(
   'what outlived its time is found by its state and by its labels, and what has time left is not',
   async () => {
     const [both, onlyState, onlyLabels] = ['both', 'state', 'labels'].map((name) => labelsOf(name));
@@ -104,10 +122,9 @@ test(
     expect((await stacks.names()).sort()).toEqual([lives.stack, prolonged.stack]);
     expect(await volumes()).toEqual([`${lives.stack}-data`, `${prolonged.stack}-data`]);
   },
-  timeoutMs,
 );
 
-test(
+testAlone(
   'what can’t be read is named and left alone, and what a lease answers for is judged by that alone',
   async () => {
     const odd = labelsOf('odd', 'next week');
@@ -116,7 +133,8 @@ test(
     await leave(answered);
     await leaveVolume(answered);
     const backend = environment['PULUMI_BACKEND_URL'] ?? '';
-    await writeLease(leaseOf(answered.stack, { backend, standing: true, expiresAt: unexpired ?? '' }));
+    const lease = leaseOf(answered.stack, { backend, standing: true, expiresAt: unexpired ?? '' });
+    await writeLease(lease, leasesFolder);
     const stderr = await gc();
     expect(stderr).toContain(`Left alone: stack ${odd.stack}: its state has the expiry "next week", no time`);
     expect(stderr).not.toContain(answered.stack);
@@ -124,7 +142,6 @@ test(
     expect(await volumes()).toHaveLength(1);
     expect(await leases()).toHaveLength(1);
   },
-  timeoutMs,
 );
 
 /** As `up` writes it, when its time is over. */
@@ -132,10 +149,10 @@ async function leaveLease({ run: runId, suite, stack }: StackLabels, changes: Pa
   const terms = { runId, suite, dockerHost: engine.dockerHost, standing: true, expiresAt: expired ?? '' };
   const madeAt = new Date(Date.now() - 2 * hourMs).toISOString();
   const lease = leaseOf(stack, { ...terms, madeAt, ...changes });
-  await writeLease({ ...lease, owner: { ...lease.owner, bootId: 'an earlier boot' } });
+  await writeLease({ ...lease, owner: { ...lease.owner, bootId: 'an earlier boot' } }, leasesFolder);
 }
 
-test(
+testAlone(
   'a lease leads to the state, wherever it is and whatever locks it; what that says wins over the lease',
   async () => {
     const passphraseFile = path.join(state, 'passphrase');
@@ -161,7 +178,6 @@ test(
     expect(await volumes()).toEqual([`${prolonged.stack}-data`]);
     expect((await leases()).map(({ stack }) => stack)).toEqual([prolonged.stack]);
   },
-  timeoutMs,
 );
 
 describe('a lock on a stack', () => {
@@ -172,41 +188,37 @@ describe('a lock on a stack', () => {
     await writeFile(path.join(folder, `${crypto.randomUUID()}.json`), JSON.stringify(lock));
   }
 
-  test(
-    'is taken over by down when its holder is dead, and by nobody when he lives',
-    async () => {
-      const [locked, busy] = [labelsOf('locked', unexpired), labelsOf('busy')];
-      await leave(locked);
-      await leave(busy);
-      await leaveVolume(busy);
-      const program = path.join(state, 'pulumi');
-      await copyFile('/bin/sleep', program);
-      const holder = spawn(program, ['600']);
-      await once(holder, 'spawn');
-      try {
-        const ended = spawn(process.execPath, ['--eval', '']);
-        await once(ended, 'exit');
-        await leaveLock(locked.stack, ended.pid);
-        await leaveLock(busy.stack, holder.pid);
-        const down = (stack: string) => npmRun('rehearsal', ['down', '--stack', stack], environment);
-        expect(await down(locked.stack)).toMatchObject({ exitCode: exitCodes.go });
-        const refusal = `stack ${busy.stack} is locked: process ${String(holder.pid)} is at work on it`;
-        const refused = await down(busy.stack);
-        expect(refused).toMatchObject({ exitCode: exitCodes.leak });
-        for (const stderr of [refused.stderr, await gc()]) expect(stderr).toContain(refusal);
-        expect(await stacks.names()).toEqual([busy.stack]);
-        expect(await volumes()).toEqual([`${busy.stack}-data`]);
-      } finally {
-        holder.kill();
-        await once(holder, 'exit');
-        await rm(path.join(checkout, '.rehearsal', 'down', busy.stack), { recursive: true, force: true });
-      }
-    },
-    timeoutMs,
-  );
+  testAlone('is taken over by down when its holder is dead, and by nobody when he lives', async () => {
+    const [locked, busy] = [labelsOf('locked', unexpired), labelsOf('busy')];
+    await leave(locked);
+    await leave(busy);
+    await leaveVolume(busy);
+    const program = path.join(state, 'pulumi');
+    await copyFile('/bin/sleep', program);
+    const holder = spawn(program, ['600']);
+    await once(holder, 'spawn');
+    try {
+      const ended = spawn(process.execPath, ['--eval', '']);
+      await once(ended, 'exit');
+      await leaveLock(locked.stack, ended.pid);
+      await leaveLock(busy.stack, holder.pid);
+      const down = (stack: string) => npmRun('rehearsal', ['down', '--stack', stack], environment);
+      expect(await down(locked.stack)).toMatchObject({ exitCode: exitCodes.go });
+      const refusal = `stack ${busy.stack} is locked: process ${String(holder.pid)} is at work on it`;
+      const refused = await down(busy.stack);
+      expect(refused).toMatchObject({ exitCode: exitCodes.leak });
+      for (const stderr of [refused.stderr, await gc()]) expect(stderr).toContain(refusal);
+      expect(await stacks.names()).toEqual([busy.stack]);
+      expect(await volumes()).toEqual([`${busy.stack}-data`]);
+    } finally {
+      holder.kill();
+      await once(holder, 'exit');
+      await rm(path.join(checkout, '.rehearsal', 'down', busy.stack), { recursive: true, force: true });
+    }
+  });
 });
 
-test(
+testAlone(
   'a stack whose backend is gone is removed by its labels, and its lease given back; one whose backend does not answer keeps its lease',
   async () => {
     const [gone, mute] = [labelsOf('gone'), labelsOf('mute')];
@@ -223,52 +235,39 @@ test(
     expect(await volumes()).toEqual([]);
     expect((await leases()).map(({ stack }) => stack)).toEqual([mute.stack]);
   },
-  timeoutMs,
 );
 
-test(
-  'a state that is cut short hides no other, and is named',
-  async () => {
-    const [cut, whole] = [labelsOf('cut'), labelsOf('whole')];
-    await leave(cut);
-    await leave(whole);
-    await truncate(stateFileOf(cut.stack));
-    const stderr = await gc();
-    expect(stderr).toContain(`Left alone: stack ${cut.stack}: its state can't be read: `);
-    expect(stderr).toEqual(destroyed(whole));
-    expect(await stacks.names()).toEqual([cut.stack]);
-  },
-  timeoutMs,
-);
+testAlone('a state that is cut short hides no other, and is named', async () => {
+  const [cut, whole] = [labelsOf('cut'), labelsOf('whole')];
+  await leave(cut);
+  await leave(whole);
+  await truncate(stateFileOf(cut.stack));
+  const stderr = await gc();
+  expect(stderr).toContain(`Left alone: stack ${cut.stack}: its state can't be read: `);
+  expect(stderr).toEqual(destroyed(whole));
+  expect(await stacks.names()).toEqual([cut.stack]);
+});
 
-test(
-  'a backend that can’t be asked hides nothing that has labels',
-  async () => {
-    const labels = labelsOf('labels');
-    await leaveVolume(labels);
-    await mkdir(state, { recursive: true });
-    environment['PULUMI_BACKEND_URL'] = pathToFileURL(path.join(state, 'never-made')).href;
-    const stderr = await gc();
-    expect(stderr).toContain('Left alone: what only the backend knows of: ');
-    expect(await volumes()).toEqual([]);
-  },
-  timeoutMs,
-);
+testAlone('a backend that can’t be asked hides nothing that has labels', async () => {
+  const labels = labelsOf('labels');
+  await leaveVolume(labels);
+  await mkdir(state, { recursive: true });
+  environment['PULUMI_BACKEND_URL'] = pathToFileURL(path.join(state, 'never-made')).href;
+  const stderr = await gc();
+  expect(stderr).toContain('Left alone: what only the backend knows of: ');
+  expect(await volumes()).toEqual([]);
+});
 
-test(
-  'a machine without a browser can collect: no suite runs',
-  async () => {
-    // Nothing but the CLI, so that no browser is found, nor what would install one.
-    const PATH = path.dirname(engine.pulumi);
-    const bootstrap = path.join(checkout, 'engine', 'bootstrap.mjs');
-    const { exitCode, stderr } = await execa(process.execPath, [bootstrap, 'gc', '--dry-run'], {
-      cwd: checkout,
-      env: { ...environment, PATH, DOCKER_HOST: engine.dockerHost },
-      stdin: 'ignore',
-      reject: false,
-    });
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.go });
-    expect(stderr).not.toContain('browser');
-  },
-  timeoutMs,
-);
+testAlone('a machine without a browser can collect: no suite runs', async () => {
+  // Nothing but the CLI, so that no browser is found, nor what would install one.
+  const PATH = path.dirname(engine.pulumi);
+  const bootstrap = path.join(checkout, 'engine', 'bootstrap.mjs');
+  const { exitCode, stderr } = await execa(process.execPath, [bootstrap, 'gc', '--dry-run'], {
+    cwd: checkout,
+    env: { ...environment, PATH, DOCKER_HOST: engine.dockerHost },
+    stdin: 'ignore',
+    reject: false,
+  });
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.go });
+  expect(stderr).not.toContain('browser');
+});

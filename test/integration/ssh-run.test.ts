@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
-import { cacheFolder } from '../../engine/cache.js';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { folderOf } from '../../engine/ssh/target.js';
 import { isConnected } from '../../engine/ssh/tunnel.js';
@@ -17,7 +16,7 @@ import { isProvablyDead } from '../../runners/owner.js';
 import { runRecordSchema, type RunRecord } from '../../runners/report/record.js';
 import { artifactsOf, npmRun, runCli, type CliOptions, type CliResult } from '../helpers/cli.js';
 import { startSshHost, type SshHost } from '../helpers/ssh-host.js';
-import { temporaryFolder } from '../helpers/temporary.js';
+import { cacheWithOwnLeases, whileNobodyElseCollects } from './support/collecting.js';
 
 const timeoutMs = 10 * 60_000;
 const small = { 'rehearsal:profile': 'small' };
@@ -189,22 +188,10 @@ test.each([
   timeoutMs,
 );
 
-/** The set-up's, but that no run beside this test finds the leases there: each finishes what dead ones left. */
-async function cacheWithOwnLeases(): Promise<string> {
-  const folder = temporaryFolder('ssh-cache');
-  for (const name of await readdir(cacheFolder())) {
-    if (name !== 'leases' && !name.endsWith('.lock')) {
-      await symlink(path.join(cacheFolder(), name), path.join(folder, name));
-    }
-  }
-  return folder;
-}
-
 test(
   'a daemon killed before the destroy is a no-go that keeps the state, and gc finishes when it is back',
   async () => {
-    const cache = await cacheWithOwnLeases();
-    const leases = path.join(cache, 'leases');
+    const { cache, leases } = await cacheWithOwnLeases();
     const env = { PULUMI_BACKEND_URL: pathToFileURL(state).href, REHEARSAL_CACHE: cache };
     const kill = whenSuiteRuns(() => host.killDaemon());
     const result = await runThere(asking(5), { ...kill, env, ownState: false });
@@ -234,7 +221,7 @@ test(
 
     await host.startDaemon();
     expect(new Set(await containersThere())).toEqual(new Set([record.runId]));
-    const gc = await npmRun('rehearsal', ['gc'], env);
+    const gc = await whileNobodyElseCollects(() => npmRun('rehearsal', ['gc'], env));
     expect(gc.stderr).toMatch(new RegExp(`✔ ${suite?.stack ?? ''}: .*: destroyed`));
     expect(await containersThere()).toEqual([]);
     expect(existsSync(stateFile)).toBe(false);

@@ -27,6 +27,7 @@ import {
   type StepResult,
   type Workflow,
 } from '../helpers/workflow.js';
+import { whileNobodyElseCollects } from './support/collecting.js';
 import { leaveState } from './support/left-behind.js';
 
 /** The workflow's scripts, each run as GitHub's runner would, in a fresh checkout whose ci stack is small. */
@@ -218,9 +219,9 @@ test(
     const labels = { run: newRunId(Date.now()), suite };
     await leaveState(engine.pulumi, env, { ...labels, stack: over, expiresAt: inHours(-1) });
     await leaveState(engine.pulumi, env, { ...labels, stack: lives, expiresAt: inHours(1) });
-    const result = await runStep({
-      ...{ workflow: gc, job: gc.jobs.collect, step: 'Collect what was left', delivery, cwd },
-    });
+    const result = await whileNobodyElseCollects(() =>
+      runStep({ ...{ workflow: gc, job: gc.jobs.collect, step: 'Collect what was left', delivery, cwd } }),
+    );
     // What others left on this machine is collected, too, as far as that works.
     expect(result).toMatchObject({ exitCode: result.output.includes('✖') ? exitCodes.leak : 0 });
     const names = await stacks.names();

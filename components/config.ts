@@ -65,6 +65,17 @@ const suiteSchema = strict({
   timeoutSeconds: z.int().min(1).max(86_400),
 });
 
+/** A suite's stack, lease and folder are called after it. */
+function refuseNamesakes(suites: readonly { name: string }[], context: z.RefinementCtx): void {
+  for (const [index, { name }] of suites.entries()) {
+    if (suites.findIndex((other) => other.name === name) === index) continue;
+    context.addIssue({
+      ...{ code: 'custom', path: [index, 'name'], input: name },
+      message: 'allowed is a name that no other suite has',
+    });
+  }
+}
+
 /** Every key that a stack's configuration may have, without the namespace. */
 const configShape = {
   profile: z.enum(profileNames).default('standard'),
@@ -86,7 +97,7 @@ const configShape = {
     owner: z.string().min(1).max(128),
   }).optional(),
   /** Suites of the user's own, instead of the five critical ones. */
-  suites: z.array(suiteSchema).min(1).optional(),
+  suites: z.array(suiteSchema).min(1).superRefine(refuseNamesakes).optional(),
 };
 const configSchema = strict(configShape);
 export type StackConfig = z.infer<typeof configSchema>;

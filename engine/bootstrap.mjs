@@ -38,6 +38,8 @@ async function main() {
   const [first, ...rest] = process.argv.slice(2);
   const entry = Object.hasOwn(entries, first ?? '') ? entries[first] : undefined;
   const file = path.join(root, entry ?? 'runners/cli.ts');
+  // The processes that a run starts work in other folders, and are to find the same cache.
+  if (process.env.REHEARSAL_CACHE) process.env.REHEARSAL_CACHE = path.resolve(process.env.REHEARSAL_CACHE);
   process.argv = [process.execPath, file, ...(entry === undefined ? process.argv.slice(2) : rest)];
   const { register } = await import('tsx/esm/api');
   register();

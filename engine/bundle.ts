@@ -1,7 +1,8 @@
 import { build, type BuildOptions, type Plugin } from 'esbuild';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { replaceFile } from './replace-file.js';
 
 /** A bundled module still finds what lies beside its source. */
 const keepOwnUrl: Plugin = {
@@ -54,9 +55,7 @@ exec node "$here/${starter}" "$here/${path.basename(bundle)}" "$@"
 /** Never leaves half a file to somebody who runs it meanwhile. */
 async function writeWhole(file: string, text: string, mode: number): Promise<void> {
   if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
-  const draft = `${file}.${String(process.pid)}`;
-  await writeFile(draft, text, { mode });
-  await rename(draft, file);
+  await replaceFile(file, text, mode);
 }
 
 /** Makes one file of JavaScript of a program and its packages, which doesn't pass through this process's memory. */

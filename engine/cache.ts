@@ -6,8 +6,11 @@ import path from 'node:path';
 /** Where this user's builds and downloads are kept, outside every checkout. `REHEARSAL_CACHE` moves it. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.REHEARSAL_CACHE) return path.resolve(env.REHEARSAL_CACHE);
-  return path.join(env.XDG_CACHE_HOME ? env.XDG_CACHE_HOME : path.join(homedir(), '.cache'), 'rehearsal');
+  return path.join(xdgFolder(env.XDG_CACHE_HOME) ?? path.join(homedir(), '.cache'), 'rehearsal');
 }
+
+/** The specification has relative ones ignored. */
+const xdgFolder = (folder = ''): string | undefined => (path.isAbsolute(folder) ? folder : undefined);
 
 interface CachedFolder {
   folder: string;

@@ -53,7 +53,7 @@ export function connectDocker(host: string, agent?: Agent): Docker {
   const url = new URL(host);
   if (url.protocol === 'unix:') {
     // What is left out dockerode takes from DOCKER_HOST, and a host's name there wins over a socket here.
-    return dockerAt({ socketPath: url.pathname, host: undefined, protocol: 'http', agent });
+    return dockerAt({ socketPath: decodeURIComponent(url.pathname), host: undefined, protocol: 'http', agent });
   }
   if (url.protocol === 'ssh:') {
     return new Docker({

@@ -1,9 +1,10 @@
 import { execa } from 'execa';
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { mergeMaps } from './merge.js';
+import { replaceFile } from './replace-file.js';
 import { readYamlMap, yamlMapSchema, type YamlMap } from './yaml-file.js';
 
 const settingsFile = (stack: string): string => `Pulumi.${stack}.yaml`;
@@ -36,10 +37,12 @@ export async function projectFolder(
 
   const folder = path.join(stacksFolder, stack);
   await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
+  await replaceFile(path.join(folder, 'Pulumi.yaml'), stringify({ ...project, main: `${checkout}/` }));
   const copy = path.join(folder, settingsFile(stack));
   const lastSeen = path.join(folder, 'tracked-before.yaml');
-  const { value, conflicts } = existsSync(copy)
+  // Pulumi may have been killed while it wrote the copy: an empty one says nothing, not even `{}`.
+  const isThere = (statSync(copy, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const { value, conflicts } = isThere
     ? mergeMaps(await settings(lastSeen), await settings(copy), theirs)
     : { value: theirs, conflicts: [] };
   for (const key of conflicts) {
@@ -47,8 +50,8 @@ export async function projectFolder(
       `${key}: edited in ${settingsFile(stack)} and set by "pulumi config set": the value that was set is used`,
     );
   }
-  await writeFile(copy, stringify(value), { mode: 0o600 });
-  await writeFile(lastSeen, stringify(theirs), { mode: 0o600 });
+  await replaceFile(copy, stringify(value), 0o600);
+  await replaceFile(lastSeen, stringify(theirs), 0o600);
   return folder;
 }
 

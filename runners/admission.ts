@@ -8,7 +8,7 @@ export interface Occupant {
 }
 
 /**
- * The environments that a Docker Engine has, or is to have: those with a lease whose owner may be alive, and those
+ * The environments that a Docker Engine has, or is to have: those with a lease that isn't over, and those
  * whose containers run, whoever made them.
  * @param standing Σ(limits) of the labelled containers that run, by stack.
  */
@@ -16,10 +16,10 @@ export function occupantsOf(
   { leases }: Leases,
   standing: ReadonlyMap<string, number>,
   dockerHost: string,
-  isDead: (lease: Lease) => boolean,
+  isOver: (lease: Lease) => boolean,
 ): Occupant[] {
   const leased = leases.filter(
-    (lease) => lease.dockerHost === dockerHost && (standing.has(lease.stack) || !isDead(lease)),
+    (lease) => lease.dockerHost === dockerHost && (standing.has(lease.stack) || !isOver(lease)),
   );
   const all = new Map(standing);
   // A lease tells what is to come, the containers what is there: a stack that changes its size may have both.

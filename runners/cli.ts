@@ -215,6 +215,9 @@ function exitCodeHelp(): string {
   ].join('\n');
 }
 
+// A terminal that is closed, or a pipe that nobody reads any more, must not end what is at work: a run destroys what is up.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+
 try {
   await program.parseAsync();
 } catch (error) {

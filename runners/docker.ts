@@ -61,7 +61,6 @@ const infoSchema = z.object({
   MemTotal: z.number(),
 });
 
-const logLines = 10_000;
 const answerDeadlineMs = 30_000;
 
 const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
@@ -165,7 +164,8 @@ async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[
 
 async function reportOf(container: Docker.Container): Promise<ContainerReport> {
   const inspect = await container.inspect();
-  const log = await container.logs({ stdout: true, stderr: true, timestamps: true, tail: logLines });
+  // All that the engine keeps, up to 20 MB: what a service met early on counts as well.
+  const log = await container.logs({ stdout: true, stderr: true, timestamps: true });
   const { Running, OOMKilled, ExitCode } = inspect.State;
   return {
     state: {

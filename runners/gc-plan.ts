@@ -1,6 +1,7 @@
 import { labelKeys } from '../components/labels.js';
 import type { Labelled } from './docker.js';
 import type { Lease, Leases } from './leases.js';
+import { hasExpired, type Moment } from './moment.js';
 import { isIsoTime, type StackLabels } from './stack-state.js';
 
 /** A stack that nobody answers for any more. */
@@ -26,15 +27,8 @@ export interface OwnerCheck {
   isDead: (lease: Lease) => boolean;
   /** On another machine: nothing can be told of it, and its Docker Engine isn't ours. */
   isElsewhere: (lease: Lease) => boolean;
-}
-
-/** This moment, on this machine. */
-export interface Moment {
-  /** Since the epoch. */
-  atMs: number;
-  /** Since the machine's start, which `bootId` names: nobody sets this clock. */
-  uptimeS: number;
-  bootId: string;
+  /** Nothing can be told of it from here: it is elsewhere, or in another container. */
+  isUnseen: (lease: Lease) => boolean;
 }
 
 /** A stack in the backend. */
@@ -53,7 +47,7 @@ export interface Found {
 
 /**
  * Which stacks are orphans: those whose owner is provably dead, and those that have outlived their time. A stack
- * with a living owner is none, however old its labels say it is, nor is one whose lease can't be read.
+ * with an owner who is seen to live is none, however old its labels say it is, nor is one whose lease can't be read.
  */
 export function planGc({ leases, resources, states }: Found, owners: OwnerCheck, now: Moment): GcPlan {
   const plan: GcPlan = { orphans: [], refused: [] };
@@ -80,7 +74,7 @@ type Candidates = Map<string, StackLabels | undefined>;
 
 function byLease(
   { leases, unreadable }: Leases,
-  { isDead, isElsewhere }: OwnerCheck,
+  { isDead, isElsewhere, isUnseen }: OwnerCheck,
   now: Moment,
   plan: GcPlan,
 ): void {
@@ -98,6 +92,17 @@ function byLease(
     } else if (!standing && isDead(lease)) {
       const reason = `its runner (process ${String(owner.pid)}) is dead`;
       plan.orphans.push({ ...orphan, expired: false, reason });
+    } else if (!standing && isUnseen(lease)) {
+      const reason = `its runner (process ${String(owner.pid)}) can't be seen from here`;
+      if (hasExpired(lease, now)) {
+        plan.orphans.push({
+          ...orphan,
+          expired: true,
+          reason: `it was to live until ${expiresAt}, and ${reason}`,
+        });
+      } else {
+        plan.refused.push(`${stack}: ${reason}, so it has time until ${expiresAt}`);
+      }
     }
   }
 }
@@ -159,11 +164,3 @@ function byState(states: readonly StackInState[], candidates: Candidates, { refu
 
 const isSame = (one: StackLabels, other: StackLabels): boolean =>
   one.run === other.run && one.suite === other.suite && one.expiresAt === other.expiresAt;
-
-/** Both clocks have to say so: the one that people read may have been set forward meanwhile. */
-function hasExpired({ madeAt, madeAtUptimeS, expiresAt, owner }: Lease, now: Moment): boolean {
-  const expiresAtMs = Date.parse(expiresAt);
-  if (expiresAtMs > now.atMs) return false;
-  const sameBoot = owner.bootId !== '' && owner.bootId === now.bootId;
-  return !sameBoot || (now.uptimeS - madeAtUptimeS) * 1000 >= expiresAtMs - Date.parse(madeAt);
-}

@@ -1,5 +1,6 @@
 import { messageOf } from './errors.js';
-import type { GcPlan, Moment, Orphan, StackInState } from './gc-plan.js';
+import type { GcPlan, Orphan, StackInState } from './gc-plan.js';
+import type { Moment } from './moment.js';
 import type { Leases } from './leases.js';
 import { StackError } from './pulumi.js';
 import type { StandingStacks } from './stack.js';

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir, uptime } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
@@ -9,11 +9,12 @@ import { dockerEngine, type ContainerEngine, type Labelled } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { isGone } from './file-backend.js';
-import { planGc, type Found, type GcPlan, type Moment, type Orphan, type OwnerCheck } from './gc-plan.js';
+import { planGc, type Found, type GcPlan, type Orphan, type OwnerCheck } from './gc-plan.js';
 import { readStates, withoutProlonged } from './gc-states.js';
 import { leaveEngine, placeOf, placeOfStack } from './hosts/engine-at.js';
 import { readLeases, settleLease, type Lease } from './leases.js';
-import { isElsewhere, isProvablyDead, thisMachine } from './owner.js';
+import { thisMoment } from './moment.js';
+import { isElsewhere, isProvablyDead, isUnseen } from './owner.js';
 import { regionsOfSettings } from './regions.js';
 import { restoreSettings } from './settings-before.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from './stack.js';
@@ -22,8 +23,8 @@ import { takeOver } from './take-over.js';
 const owners: OwnerCheck = {
   isDead: ({ owner }) => isProvablyDead(owner),
   isElsewhere: ({ owner }) => isElsewhere(owner),
+  isUnseen: ({ owner }) => isUnseen(owner),
 };
-const thisMoment = (): Moment => ({ atMs: Date.now(), uptimeS: uptime(), bootId: thisMachine().bootId });
 
 export interface GcChoices {
   /** Only says what it would do. */
@@ -90,6 +91,8 @@ interface OrphanContext {
   clouds: readonly Cloud[];
   checkout: string;
   progress: Progress;
+  /** When it aborts, nothing more is begun. */
+  signal?: AbortSignal;
 }
 
 /** Finishes what runners that have died left unfinished; without a janitor it is the next run that does. */
@@ -111,6 +114,7 @@ async function planFor(found: Found, { environment, checkout }: OrphanContext): 
 async function destroyOrphans(orphans: readonly Orphan[], context: OrphanContext): Promise<number> {
   let failures = 0;
   for (const orphan of orphans) {
+    if (context.signal?.aborted === true) break;
     const step = context.progress.step(`${orphan.stack}: ${orphan.reason}`);
     try {
       await destroyOne(orphan, context, (line) => {

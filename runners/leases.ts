@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { cacheFolder } from '../engine/cache.js';
 import { underLock } from '../engine/lock.js';
 import { reasonOf } from '../engine/errors.js';
+import { replaceFile } from '../engine/replace-file.js';
 import { readIfThere } from './files.js';
 import { ownerSchema, thisMachine } from './owner.js';
 
@@ -73,10 +74,7 @@ function fileOf(folder: string, { stack, backend }: LeaseKey): string {
 /** The backend's address may hold a password: only its user reads the file. */
 export async function writeLease(lease: Lease, folder = leasesFolder()): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = fileOf(folder, lease);
-  const draft = `${file}.${String(process.pid)}.draft`;
-  await writeFile(draft, JSON.stringify({ version: leaseVersion, lease }), { mode: 0o600 });
-  await rename(draft, file);
+  await replaceFile(fileOf(folder, lease), JSON.stringify({ version: leaseVersion, lease }), 0o600);
 }
 
 export async function removeLease(lease: LeaseKey, folder = leasesFolder()): Promise<void> {

@@ -66,10 +66,10 @@ export function findCrashes(traces: Traces, expectedServices: readonly string[])
     .flatMap((service) => {
       const events = traces.events.filter((event) => event.service === service);
       const exhaustions = traces.exhaustions.filter((crash) => crash.service === service);
-      const end = endOf(service, events, exhaustions, traces);
+      const ends = endsOf(service, events, exhaustions, traces);
       // The end says it already.
-      const survived = end?.kind === 'exhausted' ? [] : exhaustions;
-      return [...(end === undefined ? [] : [end]), ...survived, ...disturbancesOf(events)];
+      const survived = ends.some(({ kind }) => kind === 'exhausted') ? [] : exhaustions;
+      return [...ends, ...survived, ...disturbancesOf(events)];
     })
     .map((crash) => withMemory(crash, traces.memory));
 }
@@ -108,12 +108,13 @@ export const endsUnexplained = (events: readonly ContainerEvent[]): boolean =>
       ),
   );
 
-function endOf(
+/** Its end, or what it survived of that kind, or both. */
+function endsOf(
   service: string,
   events: readonly ContainerEvent[],
   exhaustions: readonly Crash[],
   { states, memory }: Traces,
-): Crash | undefined {
+): Crash[] {
   const state = states.find((candidate) => candidate.service === service);
   const oom = events.find(({ action }) => action === 'oom');
   const die = events.find((event) => event.action === 'die');
@@ -121,18 +122,33 @@ function endOf(
   const crash = ({ kind, evidence }: Cause, event: ContainerEvent | undefined): Crash => ({
     service,
     kind,
-    ...(exitCode === undefined ? {} : { exitCode }),
     ...(event === undefined ? {} : { at: timeOf(event) }),
     evidence,
+  });
+  const fatal = (cause: Cause, event: ContainerEvent | undefined): Crash => ({
+    ...crash(cause, event),
+    ...(exitCode === undefined ? {} : { exitCode }),
   });
   const kernelKill = wasSpared(events, exitCode, countsOf(service, memory))
     ? undefined
     : kernelKillOf(oom, state, countsOf(service, memory), memory?.host);
-  if (kernelKill !== undefined) return crash(kernelKill, oom ?? die);
-  if (exitCode !== undefined) return crash(causeOfExit(exitCode, events, exhaustions[0], memory), die);
-  if (state === undefined)
-    return crash({ kind: 'gone', evidence: 'its container is no longer there' }, undefined);
-  return undefined;
+  const end = (code: number): Crash => fatal(causeOfExit(code, events, exhaustions[0], memory), die);
+  if (kernelKill !== undefined) {
+    if (exitCode === undefined || !wasKilledLater(events)) return [fatal(kernelKill, oom ?? die)];
+    // A child's: the service itself somebody else has ended.
+    return [crash(kernelKill, oom), end(exitCode)];
+  }
+  if (exitCode !== undefined) return [end(exitCode)];
+  return state === undefined
+    ? [crash({ kind: 'gone', evidence: 'its container is no longer there' }, undefined)]
+    : [];
+}
+
+/** Whether a signal was sent to it after its last OOM kill, and then it ended. */
+function wasKilledLater(events: readonly ContainerEvent[]): boolean {
+  const oomAt = events.findLastIndex(({ action }) => action === 'oom');
+  const dieAt = events.findLastIndex(({ action }) => action === 'die');
+  return oomAt >= 0 && dieAt > oomAt && events.slice(oomAt, dieAt).some(({ action }) => action === 'kill');
 }
 
 type Cause = Pick<Crash, 'kind' | 'evidence'>;

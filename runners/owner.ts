@@ -43,6 +43,13 @@ export function isElsewhere(owner: Owner): boolean {
   return owner.hostname !== here.hostname || owner.machineId !== here.machineId;
 }
 
+/** Whether nothing can be told of it from here: it is, or was, on another machine or in another container. */
+export function isUnseen(owner: Owner): boolean {
+  const here = thisMachine();
+  if (isElsewhere(owner)) return true;
+  return owner.bootId === here.bootId && owner.pidNamespace !== here.pidNamespace;
+}
+
 /** Also true of another user's process, and of one that nobody can ask about. */
 export function isAlive(pid: number): boolean {
   try {

@@ -67,6 +67,15 @@ export const runsFolder = path.join('.rehearsal', 'runs');
 /** A suite's copy of the endpoints. Holds passwords: it goes with the environment. */
 export const environmentFileName = 'environment.json';
 
+/** Who runs it; a container's user may have no name. */
+function ownerName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env['USER'] ?? `uid ${String(process.getuid?.())}`;
+  }
+}
+
 /**
  * @param note takes what people should know about the settings.
  * @throws ConfigError with everything that is wrong with the settings and the choices.
@@ -91,7 +100,7 @@ export async function makePlan(
   return {
     runId,
     folder: path.join(checkout, runsFolder, runId),
-    labels: { branch: slugOf(branchUnderTest(checkout)), owner: userInfo().username },
+    labels: { branch: slugOf(branchUnderTest(checkout)), owner: ownerName() },
     settings,
     environment,
     target: targetOfConfig(config),

@@ -42,7 +42,7 @@ export async function compileProgram(
   const draft = path.join(folder, `draft-${String(process.pid)}.cjs`);
   await bundleForNode({
     stdin: {
-      contents: `import program from '${program}'; import { serve } from './program-host.js'; serve(program);`,
+      contents: `import program from ${JSON.stringify(program)}; import { serve } from './program-host.js'; serve(program);`,
       resolveDir: import.meta.dirname,
     },
     outfile: draft,

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parse, stringify } from 'yaml';
 import type { EnvironmentSpec } from '../components/config.js';
 import type { Endpoints } from '../components/outputs.js';
 import { formsOf, redactForms } from '../engine/redact.js';
@@ -31,7 +32,7 @@ export function redactDeep<T>(value: T, secrets: readonly string[]): T {
 
 /**
  * Rewrites every file of a folder that holds one of the secrets, whatever its format. What is packed or encrypted
- * isn't looked into, and links aren't followed. Never rejects.
+ * isn't looked into, and links aren't followed. A project of Pulumi stays one, for its destroy. Never rejects.
  * @returns what couldn't be searched, in words.
  */
 export async function redactFolder(folder: string, secrets: readonly string[]): Promise<string[]> {
@@ -46,20 +47,38 @@ export async function redactFolder(folder: string, secrets: readonly string[]): 
     for (const entry of await readdir(entries, { withFileTypes: true })) {
       const name = path.join(entries, entry.name);
       if (entry.isDirectory()) await attempt(name, visit(name));
-      else if (entry.isFile()) await attempt(name, redactFile(name, forms));
+      else if (entry.isFile()) await attempt(name, redactFile(name, { forms, secrets }));
     }
   };
   await attempt(folder, visit(folder));
   return problems;
 }
 
-/** @param forms a character per byte, so that a file in no encoding, or several, stays as it is. */
-async function redactFile(file: string, forms: readonly string[]): Promise<void> {
+interface Wanted {
+  /** A character per byte, so that a file in no encoding, or several, stays as it is. */
+  forms: readonly string[];
+  secrets: readonly string[];
+}
+
+async function redactFile(file: string, { forms, secrets }: Wanted): Promise<void> {
+  // It has the project's name and no value of any service.
+  if (path.basename(file) === 'Pulumi.yaml') return;
   const { size } = await stat(file);
   if (size > largestFileMb * bytesPerMb) throw new Error(`it has more than ${String(largestFileMb)} MiB`);
   const text = await readFile(file, 'latin1');
-  const redacted = redactForms(text, forms);
+  const redacted = (await redactSettings(file, secrets)) ?? redactForms(text, forms);
   if (redacted !== text) await writeFile(file, redacted, 'latin1');
+}
+
+/** Keys stay what they are. Undefined when the file has no settings. */
+async function redactSettings(file: string, secrets: readonly string[]): Promise<string | undefined> {
+  if (!/^Pulumi\..+\.yaml$/.test(path.basename(file))) return undefined;
+  try {
+    const settings: unknown = parse(await readFile(file, 'utf8'));
+    return Buffer.from(stringify(redactDeep(settings, secrets))).toString('latin1');
+  } catch {
+    return undefined;
+  }
 }
 
 const bytesOf = (text: string): string => Buffer.from(text).toString('latin1');

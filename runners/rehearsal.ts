@@ -1,6 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Progress } from '../engine/progress.js';
+import { replaceFile } from '../engine/replace-file.js';
 import type { EngineEnvironment } from '../engine/setup.js';
 import type { Scope } from './docker.js';
 import { messageOf } from './errors.js';
@@ -67,6 +68,14 @@ async function rehearseOn(
   host: RunHost,
   { plan, engine, program, checkout, progress }: Setting,
 ): Promise<Rehearsal> {
+  // Before there is anything of this run: until then a signal ends it at once.
+  await destroyDeadRunnersStacks({
+    environment: engine,
+    engine: host.engine,
+    clouds: [],
+    checkout,
+    progress,
+  });
   const interruption = listenForInterruption(() => {
     progress.note('Interrupted: destroying what is up. Interrupt again to leave that to the janitor.');
   });
@@ -97,13 +106,6 @@ async function rehearseOn(
     engine: host.engine,
     suites: host.suites(commandRunner(checkout, engine.env['REHEARSAL_CHROMIUM'], markOf(runId))),
   };
-  await destroyDeadRunnersStacks({
-    environment: engine,
-    engine: host.engine,
-    clouds: [],
-    checkout,
-    progress,
-  });
   const facts = await admit(plan, host.engine);
   const settings = await withOwnEncryption(plan.settings, pulumi, env);
   await mkdir(folder, { recursive: true });
@@ -140,9 +142,6 @@ async function writeReports(record: RunRecord, folder: string): Promise<void> {
     'summary.md': markdownSummary(record),
   };
   for (const [name, text] of Object.entries(reports)) {
-    const draft = path.join(folder, `${name}.draft`);
-    await writeFile(draft, text);
-    // A runner that is killed leaves the whole of the last report, not a part of a newer one.
-    await rename(draft, path.join(folder, name));
+    await replaceFile(path.join(folder, name), text);
   }
 }

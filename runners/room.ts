@@ -5,7 +5,8 @@ import { systemClock, waitUntil, type Clock } from '../engine/wait.js';
 import { occupantsOf, reasonToWait } from './admission.js';
 import type { ContainerEngine } from './docker.js';
 import { leasesFolder, readLeases, type Lease } from './leases.js';
-import { isProvablyDead } from './owner.js';
+import { hasExpired, thisMoment } from './moment.js';
+import { isProvablyDead, isUnseen } from './owner.js';
 import { joinLine, wholeLine, type Place } from './waiting-line.js';
 
 export interface Waiting {
@@ -37,7 +38,9 @@ export function roomOf(
   folder = leasesFolder(),
 ): Room {
   const line = path.join(folder, 'line');
-  const isDead = ({ owner }: Lease): boolean => isProvablyDead(owner);
+  // Of a runner in another container nothing is certain, but that its time is over.
+  const isOver = (lease: Lease): boolean =>
+    isProvablyDead(lease.owner) || (isUnseen(lease.owner) && hasExpired(lease, thisMoment()));
   const free = new EventEmitter();
   const clock: Clock = {
     ...systemClock,
@@ -73,7 +76,7 @@ export function roomOf(
         if (wasNeeded) place ??= await joinLine(line, demand, dockerHost);
         const standing = await engine.limitsByStack();
         return underLock({ folder, name: 'room' }, async () => {
-          const all = occupantsOf(await readLeases(folder), standing, dockerHost, isDead);
+          const all = occupantsOf(await readLeases(folder), standing, dockerHost, isOver);
           const occupants = all.filter((other) => other.stack !== stack);
           const earlier = await (place?.earlier() ?? wholeLine(line, dockerHost));
           const reason = reasonToWait(demand, hostMemoryMb, occupants, earlier);

@@ -128,6 +128,7 @@ async function bringUpOn(
     clouds: [],
     checkout,
     progress,
+    signal,
   });
   try {
     await takeRoom({ ...lease, memoryMb }, host, signal, progress);

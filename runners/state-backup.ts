@@ -1,4 +1,5 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { replaceFile } from '../engine/replace-file.js';
 import { stateFileOf } from './file-backend.js';
 import { parseJson } from './json.js';
 
@@ -17,11 +18,6 @@ export async function restoreState(backend: string | undefined, stack: string): 
     return;
   }
   if (parseJson(backup) === undefined) return;
-  const draft = `${file}.draft`;
-  try {
-    await writeFile(draft, backup, { mode: 0o600 });
-    await rename(draft, file);
-  } catch {
-    await rm(draft, { force: true }).catch(() => undefined); // The disk is still full: somebody comes again.
-  }
+  // While the disk is full it fails: somebody comes again.
+  await replaceFile(file, backup, 0o600).catch(() => undefined);
 }

@@ -17,6 +17,7 @@ import { assertIsOneOf, isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
 import { restoreSettings } from './settings-before.js';
 import { standingStacks, type StandingStacks } from './stack.js';
+import { removeStrays } from './strays.js';
 
 /** Which stacks: one by its name, or all of a branch. */
 export type DownChoice = { stack: string } | { branch: string };
@@ -86,6 +87,7 @@ async function destroyOne({ name, stacks, engine, checkout, signal, onLine }: Re
   const labels = await stacks.labelsOf(name);
   const folder = path.join(checkout, '.rehearsal', 'down', name);
   const stack = await stacks.adopt({ name, folder, lockIsDead: false });
+  if (labels !== undefined) await removeStrays(stack, engine, { runId: labels.run, suite: labels.suite });
   await stack.destroy({ timeoutMs: destroyTimeoutMs, signal, onLine });
   await rm(folder, { recursive: true });
   if (labels === undefined) return;

@@ -30,7 +30,8 @@ export async function tidyUp({ runId, checkout, pulumi, folder }: JanitorRequest
     console.log(`${new Date().toISOString()} ${stack}: its lease can't be read: ${reason}`);
     process.exitCode = 1;
   }
-  for (const lease of leases.filter((candidate) => candidate.runId === runId)) {
+  // What was kept for a look has its own time.
+  for (const lease of leases.filter((candidate) => candidate.runId === runId && !candidate.standing)) {
     console.log(
       `${new Date().toISOString()} the runner has ended without destroying ${lease.stack}: taking over`,
     );

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
+import { replaceFile } from '../engine/replace-file.js';
 import type { Occupant } from './admission.js';
 import { parseJson } from './json.js';
 import { isProvablyDead, ownerSchema, thisProcess } from './owner.js';
@@ -25,9 +26,7 @@ export async function joinLine(folder: string, demand: Occupant, dockerHost: str
   // The time since the machine's start orders them, whoever sets a clock; who waited before that is dead.
   const name = `${process.hrtime.bigint().toString().padStart(20, '0')}-${String(process.pid)}.json`;
   const file = path.join(folder, name);
-  const draft = `${file}.draft`;
-  await writeFile(draft, JSON.stringify({ ...demand, dockerHost, owner: thisProcess() }), { mode: 0o600 });
-  await rename(draft, file);
+  await replaceFile(file, JSON.stringify({ ...demand, dockerHost, owner: thisProcess() }), 0o600);
   return {
     earlier: () => lineBefore(name, folder, dockerHost),
     leave: () => rm(file, { force: true }),

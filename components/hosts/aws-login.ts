@@ -1,5 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { replaceFile } from '../../engine/replace-file.js';
 import type { SshTarget } from '../../engine/ssh/target.js';
 import type { Outputs } from '../outputs.js';
 import { loginUser } from './cloud-init.js';
@@ -24,7 +25,5 @@ export function awsLoginOf(
 /** Puts the private key where ssh finds it: a connection that ended took it along. */
 export async function writeAwsKey({ folder, target }: AwsLogin, privateKey: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const draft = `${target.identityFile}.${String(process.pid)}`;
-  await writeFile(draft, privateKey, { mode: 0o600 });
-  await rename(draft, target.identityFile);
+  await replaceFile(target.identityFile, privateKey, 0o600);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { cacheFolder } from '../cache.js';
+import { replaceFile } from '../replace-file.js';
 
 export const targetSchema = z.strictObject({
   /** Name or IP address. */
@@ -63,7 +64,5 @@ export async function readTarget(folder: string): Promise<SshTarget | undefined>
 }
 
 export async function writeTarget(folder: string, target: SshTarget): Promise<void> {
-  const draft = `${fileOf(folder)}.${String(process.pid)}`;
-  await writeFile(draft, JSON.stringify(target), { mode: 0o600 });
-  await rename(draft, fileOf(folder));
+  await replaceFile(fileOf(folder), JSON.stringify(target), 0o600);
 }

@@ -178,6 +178,13 @@ describe('bad input', () => {
     ]);
   });
 
+  test('refuses two suites of one name', () => {
+    const suites = ['a', 'b', 'a'].map((name) => ({ name, command: ['true'], timeoutSeconds: 5 }));
+    expect(problemsOf({ 'rehearsal:suites': suites })).toEqual([
+      'rehearsal:suites[2].name is "a": allowed is a name that no other suite has',
+    ]);
+  });
+
   test('refuses suite names that are no file names', () => {
     const suites = [{ name: '../x', command: ['true'], timeoutSeconds: 5 }];
     expect(problemsOf({ 'rehearsal:suites': suites })).toEqual([

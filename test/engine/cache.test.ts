@@ -26,6 +26,7 @@ describe('the cache folder', () => {
   test('is REHEARSAL_CACHE, else in XDG_CACHE_HOME, else in the home', () => {
     expect(cacheFolder({ REHEARSAL_CACHE: '/a', XDG_CACHE_HOME: '/b' })).toBe('/a');
     expect(cacheFolder({ XDG_CACHE_HOME: '/b' })).toBe('/b/rehearsal');
+    expect(cacheFolder({ XDG_CACHE_HOME: 'b' })).toMatch(/^\/.*\/\.cache\/rehearsal$/);
     expect(cacheFolder({})).toMatch(/\/\.cache\/rehearsal$/);
   });
 });

@@ -13,7 +13,7 @@ let address: string;
 
 /** Answers a ping, and nothing else ever. */
 beforeEach(async () => {
-  const socket = path.join(temporaryFolder('docker-client'), 'engine.sock');
+  const socket = path.join(temporaryFolder('docker client ü'), 'engine.sock');
   address = `unix://${socket}`;
   engine = createServer((request, response) => {
     if (request.url?.endsWith('/_ping') === true) response.end('OK');

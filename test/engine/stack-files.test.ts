@@ -107,6 +107,14 @@ describe('settings that git knows', () => {
     expect(again).toEqual({ config: { 'rehearsal:profile': 'standard', 'rehearsal:ttlMinutes': 120 } });
   }, 60_000);
 
+  test('are not lost with a copy that was cut short while it was written', async () => {
+    const copy = path.join(await folderOf('ci'), 'Pulumi.ci.yaml');
+    const before = await readFile(copy, 'utf8');
+    await writeFile(copy, '');
+    await folderOf('ci');
+    expect(await readFile(copy, 'utf8')).toBe(before);
+  });
+
   test('are told from those of a stack of one developer, which Pulumi may write', async () => {
     expect(await folderOf('dev')).toBe(checkout);
   });

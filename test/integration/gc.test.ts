@@ -10,6 +10,7 @@ import { execa } from 'execa';
 import { connectDocker, resolveDockerHost } from '../../engine/docker.js';
 import { setUp, type EngineEnvironment } from '../../engine/setup.js';
 import { checkout } from '../../engine/state.js';
+import { imageReference } from '../../images/manifest.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { readLeases, writeLease, type Lease } from '../../runners/leases.js';
 import { pulumiStacks, standingStacks, type StandingStacks } from '../../runners/stack.js';
@@ -256,6 +257,35 @@ testAlone('a backend that can’t be asked hides nothing that has labels', async
   const stderr = await gc();
   expect(stderr).toContain('Left alone: what only the backend knows of: ');
   expect(await volumes()).toEqual([]);
+});
+
+testAlone('down finds what a killed `up` has made without its state', async () => {
+  const labels = labelsOf('stray', unexpired);
+  await leave(labels);
+  const Labels = labelled(labels);
+  const { id } = await docker.createContainer({ Image: imageReference('redis'), Labels, name: labels.stack });
+  try {
+    const { exitCode, stderr } = await npmRun('rehearsal', ['down', '--stack', labels.stack], environment);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.go });
+    await expect(docker.getContainer(id).inspect()).rejects.toThrow('No such container');
+  } finally {
+    await docker
+      .getContainer(id)
+      .remove({ force: true })
+      .catch(() => undefined);
+  }
+});
+
+testAlone('what nobody reads any more ends no command', async () => {
+  const bootstrap = path.join(checkout, 'engine', 'bootstrap.mjs');
+  const gc = spawn(process.execPath, [bootstrap, 'gc', '--dry-run'], {
+    cwd: checkout,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  // As when a terminal is closed.
+  gc.stderr.destroy();
+  expect(await once(gc, 'exit')).toEqual([exitCodes.go, null]);
 });
 
 testAlone('a machine without a browser can collect: no suite runs', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { labelKeys } from '../../components/labels.js';
 import type { Labelled } from '../../runners/docker.js';
-import { planGc, type GcPlan, type Moment, type StackInState } from '../../runners/gc-plan.js';
+import { planGc, type GcPlan, type StackInState } from '../../runners/gc-plan.js';
 import type { Lease, UnreadableLease } from '../../runners/leases.js';
+import type { Moment } from '../../runners/moment.js';
 import type { StackLabels } from '../../runners/stack-state.js';
 import { leaseOf as anyLease } from './support/leases.js';
 
@@ -26,6 +27,7 @@ interface Setup {
   states?: StackInState[];
   dead?: boolean;
   elsewhere?: boolean;
+  unseen?: boolean;
   now?: Moment;
 }
 
@@ -36,7 +38,11 @@ const plan = (setup: Setup): GcPlan =>
       resources: setup.resources ?? [],
       states: setup.states ?? [],
     },
-    { isDead: () => setup.dead ?? false, isElsewhere: () => setup.elsewhere ?? false },
+    {
+      isDead: () => setup.dead ?? false,
+      isElsewhere: () => setup.elsewhere ?? false,
+      isUnseen: () => setup.unseen ?? false,
+    },
     setup.now ?? now,
   );
 const orphans = (setup: Setup): string[] => plan(setup).orphans.map(({ stack }) => stack);
@@ -63,6 +69,18 @@ describe('by lease, an orphan', () => {
 
   test('is no stack with a living runner, however old it is', () => {
     expect(orphans({ leases: [leaseOf('one')], resources: [container({})] })).toEqual([]);
+  });
+
+  test('is a stack whose runner can’t be seen from here once its time is over, and named before', () => {
+    expect(orphans({ leases: [leaseOf('one')], unseen: true })).toEqual(['one']);
+    const { orphans: none, refused } = plan({
+      leases: [leaseOf('one', { expiresAt: unexpired })],
+      unseen: true,
+    });
+    expect(none).toEqual([]);
+    expect(refused).toEqual([
+      expect.stringMatching(/^one: .* can't be seen from here.* until 2026-01-01T05:00:01/),
+    ]);
   });
 
   test('is no standing stack that has time left, although who made it is gone and its label is older', () => {

@@ -49,6 +49,21 @@ describe('crashes', () => {
     ]);
   });
 
+  test('tell a kill from outside from the OOM kill of a child that the service had survived', () => {
+    const dead = { service: 'backend', running: false, oomKilled: true, exitCode: 137 };
+    const found = crashesOf([oom, kill, die(137)], [dead, running('redis')]);
+    expect(found).toEqual([
+      { service: 'backend', kind: 'oom', at, evidence: 'the engine reported an OOM kill in it' },
+      {
+        service: 'backend',
+        kind: 'killed',
+        exitCode: 137,
+        at,
+        evidence: 'signal 9 was sent to it through the engine, it ended with exit code 137',
+      },
+    ]);
+  });
+
   test('know an OOM kill from the state alone', () => {
     const dead = { service: 'backend', running: false, oomKilled: true, exitCode: 137 };
     expect(crashesOf([], [dead, running('redis')])).toMatchObject([{ kind: 'oom', exitCode: 137 }]);

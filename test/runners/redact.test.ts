@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { redactDeep, redactFolder } from '../../runners/redact.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
@@ -45,6 +46,26 @@ describe('a folder', () => {
     await utimes(at('log'), 1, 1);
     await redactFolder(folder, [secret]);
     expect((await stat(at('log'))).mtimeMs).toBe(1000);
+  });
+
+  test("stays a project of Pulumi, whatever the services' secrets are", async () => {
+    const [project, settings] = [
+      'name: rehearsal\n',
+      'config:\n  rehearsal:run: {id: rehearsal}\n  rehearsal:key: test-key-123\n',
+    ];
+    await writeFile(at('Pulumi.yaml'), project);
+    await writeFile(at('Pulumi.one.yaml'), settings);
+    expect(await redactFolder(folder, ['rehearsal', 'test-key-123'])).toEqual([]);
+    expect(await readFile(at('Pulumi.yaml'), 'utf8')).toBe(project);
+    expect(parse(await readFile(at('Pulumi.one.yaml'), 'utf8'))).toEqual({
+      config: { 'rehearsal:run': { id: '[redacted]' }, 'rehearsal:key': '[redacted]' },
+    });
+  });
+
+  test('has no secret in settings that are no YAML', async () => {
+    await writeFile(at('Pulumi.one.yaml'), `config: [${secret}\n`);
+    expect(await redactFolder(folder, [secret])).toEqual([]);
+    expect(await readFile(at('Pulumi.one.yaml'), 'utf8')).toBe('config: [[redacted]\n');
   });
 
   test('does not reach what lies outside', async () => {

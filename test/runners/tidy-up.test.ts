@@ -9,9 +9,23 @@ import { leaseOf } from './support/leases.js';
 
 const cache = process.env['REHEARSAL_CACHE'];
 afterEach(() => {
+  jest.restoreAllMocks();
   if (cache === undefined) delete process.env['REHEARSAL_CACHE'];
   else process.env['REHEARSAL_CACHE'] = cache;
   process.exitCode = undefined;
+});
+
+test('a janitor leaves what was kept for a look', async () => {
+  const folder = temporaryFolder('janitor');
+  process.env['REHEARSAL_CACHE'] = folder;
+  await writeLease(leaseOf(`main-${runId}-chat`, { runId, standing: true }));
+  const log = jest.spyOn(console, 'log').mockReturnValue();
+  const nowhere = path.join(folder, 'nowhere');
+
+  await tidyUp({ runId, checkout: nowhere, pulumi: nowhere, folder });
+
+  expect(log).not.toHaveBeenCalled();
+  expect(process.exitCode).toBeUndefined();
 });
 
 test("a janitor says which of its run's leases it can't read, and destroys nothing", async () => {

@@ -34,8 +34,8 @@ export interface FaultEnvironment {
 }
 
 const users = 10;
-/** A suite that meets a fault is to say so well within its own time. */
-const suiteTimeoutMs = 120_000;
+/** A suite that meets a fault is to say so within its own time of 5 minutes, although several share the machine here. */
+const suiteTimeoutMs = 240_000;
 /** For a test that runs one suite. */
 export const faultTimeoutMs = suiteTimeoutMs + 30_000;
 

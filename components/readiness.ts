@@ -18,7 +18,12 @@ const pollIntervalMs = 50;
  */
 const requestTimeoutsMs = { first: 100, longest: 5_000 };
 const logLines = 30;
-const settleMs = 1_000;
+/** So long the engine may take to know of an end that a probe has met already; a killed one surely has. */
+const settleMs = { anyProbe: 1_000, killedProbe: 10_000 };
+/** By SIGKILL. */
+const killedCode = 137;
+/** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */
+const lateOom = { deadlineMs: 1_000, intervalMs: 20 };
 
 interface WaitForServiceArgs {
   docker: Docker;
@@ -54,9 +59,10 @@ export async function waitForService(args: WaitForServiceArgs): Promise<void> {
   } catch (error) {
     cause = error;
     // A probe breaks off a moment before the engine knows that its container died: that says more.
-    end = await Promise.race([ended, systemClock.sleep(settleMs).then(() => undefined)]).catch(
-      () => undefined,
-    );
+    const isKilled = error instanceof ProbeError && error.exitCode === killedCode;
+    const patienceMs = isKilled ? settleMs.killedProbe : settleMs.anyProbe;
+    const settled = systemClock.sleep(patienceMs, over.signal).then(() => undefined);
+    end = await Promise.race([ended, settled]).catch(() => undefined);
   } finally {
     over.abort();
     // Whichever lost the race ends by the abort; its error has no reader.
@@ -102,13 +108,33 @@ async function describeEnd(container: Docker.Container): Promise<string | undefi
   }
   if (state.OOMKilled) return `its container was OOM-killed (exit code ${state.ExitCode})`;
   if (state.Status === 'removing') return 'its container was removed';
-  if (state.Status === 'exited' || state.Status === 'dead')
-    return `its container exited with code ${state.ExitCode}`;
+  if (state.Status === 'exited' || state.Status === 'dead') {
+    const isOom = state.ExitCode === killedCode && (await wasOomAfterAll(container));
+    return `its container ${isOom ? 'was OOM-killed (exit code 137)' : `exited with code ${state.ExitCode}`}`;
+  }
   if (state.Health?.Status === 'unhealthy') {
     const last = state.Health.Log.at(-1);
     return `its health check failed ${state.Health.FailingStreak} times: ${last?.Output.trim() ?? ''}`;
   }
   return undefined;
+}
+
+const wasOomAfterAll = (container: Docker.Container): Promise<boolean> =>
+  waitUntil(
+    async () => (await container.inspect()).State.OOMKilled,
+    (isOom) => isOom,
+    { what: 'an OOM kill', ...lateOom },
+  ).catch(() => false);
+
+/** A probe ended before it was answered. */
+class ProbeError extends Error {
+  override readonly name = 'ProbeError';
+  constructor(
+    readonly exitCode: number | null,
+    output: string,
+  ) {
+    super(`its probe ended with code ${exitCode ?? 'unknown'}: ${output}`);
+  }
 }
 
 async function answersByExec(
@@ -140,7 +166,7 @@ async function answersByExec(
   if (ExitCode === 124 || ExitCode === 143) {
     throw new Error(`"${command.join(' ')}" did not succeed within ${deadlineSeconds} s`);
   }
-  if (ExitCode !== 0) throw new Error(`its probe ended with code ${ExitCode ?? 'unknown'}: ${output.trim()}`);
+  if (ExitCode !== 0) throw new ProbeError(ExitCode, output.trim());
 }
 
 async function answersByHttp(

@@ -53,7 +53,12 @@ export function connectDocker(host: string, agent?: Agent): Docker {
   const url = new URL(host);
   if (url.protocol === 'unix:') {
     // What is left out dockerode takes from DOCKER_HOST, and a host's name there wins over a socket here.
-    return dockerAt({ socketPath: decodeURIComponent(url.pathname), host: undefined, protocol: 'http', agent });
+    return dockerAt({
+      socketPath: decodeURIComponent(url.pathname),
+      host: undefined,
+      protocol: 'http',
+      agent,
+    });
   }
   if (url.protocol === 'ssh:') {
     return new Docker({
@@ -71,8 +76,16 @@ export function connectDocker(host: string, agent?: Agent): Docker {
   });
 }
 
-/** Whether an engine is of this machine: what its containers publish on the loopback is on ours. */
-export function isHere(dockerHost: string): boolean {
+/** Why no environment can come up on an engine, if it isn't of this machine. */
+export function elsewhere(dockerHost: string): string | undefined {
+  if (isHere(dockerHost)) return undefined;
+  return (
+    `${dockerHost} is on another machine, and containers publish their ports on that machine's loopback only: ` +
+    'use a Docker Engine of this one, or rehearsal:host {kind: ssh, …}, which makes those ports reachable here'
+  );
+}
+
+function isHere(dockerHost: string): boolean {
   // Who connects to it says what is wrong with an address that is none.
   if (!URL.canParse(dockerHost)) return true;
   const url = new URL(dockerHost);

@@ -3,7 +3,7 @@ import { imageNames } from '../images/manifest.js';
 import { browserObstacle, installedBrowser } from './browser.js';
 import { cacheFolder } from './cache.js';
 import { runningDaemon, stopDaemon } from './daemon.js';
-import { connectDocker } from './docker.js';
+import { connectDocker, elsewhere, resolveDockerHost } from './docker.js';
 import { daemonFolder, decideDocker, dockerFacts } from './docker-engine.js';
 import { imagesObstacle, presentImage } from './images.js';
 import { type Found, type Piece } from './pieces.js';
@@ -34,20 +34,21 @@ async function examine(cache: string): Promise<Finding[]> {
 }
 
 async function examineDocker(cache: string): Promise<Finding[]> {
-  const facts = await dockerFacts();
-  const decision = decideDocker(facts);
   const piece = 'Docker Engine';
   const images = (state: Finding['state'], detail: string): Finding => ({
     piece: 'service images',
     state,
     detail,
   });
-  if (decision.kind === 'refuse') {
-    return [
-      { piece, state: 'impossible', detail: decision.message },
-      images('impossible', 'they need Docker Engine'),
-    ];
-  }
+  const impossible = (detail: string): Finding[] => [
+    { piece, state: 'impossible', detail },
+    images('impossible', 'they need Docker Engine'),
+  ];
+  const far = elsewhere(resolveDockerHost());
+  if (far !== undefined) return impossible(far);
+  const facts = await dockerFacts();
+  const decision = decideDocker(facts);
+  if (decision.kind === 'refuse') return impossible(decision.message);
   if (decision.kind === 'start') {
     const verb = decision.install
       ? 'installs docker.io with apt and starts it'

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { isHere, resolveDockerHost } from '../../engine/docker.js';
+import { elsewhere, resolveDockerHost } from '../../engine/docker.js';
 import { forwardPort } from '../../engine/ssh/forwards.js';
 import { dockerHostOfTunnel, folderOf, type SshTarget } from '../../engine/ssh/target.js';
 import { ensureTunnel } from '../../engine/ssh/tunnel.js';
@@ -33,10 +33,8 @@ const absolute = (file: string): string =>
  */
 export function localDockerHost(): string {
   const dockerHost = resolveDockerHost();
-  if (isHere(dockerHost)) return dockerHost;
-  const problem =
-    `${dockerHost} is on another machine, and containers publish their ports on that machine's loopback only: ` +
-    'use a Docker Engine of this one, or rehearsal:host {kind: ssh, …}, which makes those ports reachable here';
+  const problem = elsewhere(dockerHost);
+  if (problem === undefined) return dockerHost;
   throw new ConfigError([problem], 'the address of the Docker Engine (DOCKER_HOST, or the "docker context")');
 }
 

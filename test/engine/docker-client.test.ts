@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { connectDocker, isHere } from '../../engine/docker.js';
+import { connectDocker, elsewhere } from '../../engine/docker.js';
 import { checkout } from '../../engine/state.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
@@ -74,5 +74,7 @@ test.each([
   ['ssh://me@build-host', false],
   ['tcp://[2001:db8::1]:2375', false],
 ])('whether an engine at %s is of this machine: %s', (dockerHost, here) => {
-  expect(isHere(dockerHost)).toBe(here);
+  const problem = elsewhere(dockerHost);
+  if (here) expect(problem).toBeUndefined();
+  else expect(problem).toContain(`${dockerHost} is on another machine`);
 });

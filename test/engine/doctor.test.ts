@@ -61,6 +61,13 @@ describe('doctor', () => {
     }
   }, 60_000);
 
+  test('knows that an engine of another machine will not do', async () => {
+    const result = await doctor([], { DOCKER_HOST: 'tcp://192.0.2.7:2375' });
+    expect(result.exitCode).toBe(1);
+    expect(states(result)).toMatchObject({ 'Docker Engine': 'impossible', 'service images': 'impossible' });
+    expect(result.stdout).toContain('192.0.2.7:2375 is on another machine');
+  }, 60_000);
+
   test('does not trust a damaged piece', async () => {
     const folder = path.join(cache, 'pulumi-3.259.0');
     await mkdir(folder, { recursive: true });

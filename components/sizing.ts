@@ -4,8 +4,11 @@ import { profiles, serviceNames } from './services.js';
 
 /** Memory left to the host: the Docker Engine, the runner, one Pulumi process and the operating system. */
 export const hostReserveMb = 1024;
-/** What each further environment takes outside its containers: its Pulumi process, whenever it goes up or down. */
-export const operationMb = 170;
+/**
+ * What each further environment takes outside its containers: 40 for what the engine runs beside them, and whenever it goes
+ * up or down 180 for its program, its Pulumi CLI and their supervisor (memory of their own and their share, four at once).
+ */
+export const operationMb = 220;
 
 /** What a host has for the limits of so many environments, in MiB. */
 export const roomMb = (hostMemoryMb: number, environments: number): number =>

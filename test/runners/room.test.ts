@@ -69,7 +69,7 @@ describe('an environment', () => {
     await until(() => second.state.reasons.length > 0);
     expect(second.state).toEqual({
       isIn: false,
-      reasons: ["1712 MiB don't fit beside one (1712 MiB): the host has 1542 MiB for environments"],
+      reasons: ["1712 MiB don't fit beside one (1712 MiB): the host has 1492 MiB for environments"],
     });
     await removeLease(leaseOf('one'), folder);
     await second.entered;

@@ -18,8 +18,8 @@ const pollIntervalMs = 50;
  */
 const requestTimeoutsMs = { first: 100, longest: 5_000 };
 const logLines = 30;
-/** So long the engine may take to know of an end that a probe has met already; a killed one surely has. */
-const settleMs = { anyProbe: 1_000, killedProbe: 10_000 };
+/** So long it may take to know of an end that a probe has met already; a killed one surely has. */
+const settleMs = { anyProbe: 2_500, killedProbe: 10_000 };
 /** By SIGKILL. */
 const killedCode = 137;
 /** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */

@@ -54,7 +54,7 @@ export function connectDocker(host: string, agent?: Agent): Docker {
   if (url.protocol === 'unix:') {
     // What is left out dockerode takes from DOCKER_HOST, and a host's name there wins over a socket here.
     return dockerAt({
-      socketPath: decodeURIComponent(url.pathname),
+      socketPath: host.slice('unix://'.length),
       host: undefined,
       protocol: 'http',
       agent,
@@ -87,13 +87,13 @@ export function elsewhere(dockerHost: string): string | undefined {
 
 function isHere(dockerHost: string): boolean {
   // Who connects to it says what is wrong with an address that is none.
-  if (!URL.canParse(dockerHost)) return true;
-  const url = new URL(dockerHost);
-  if (url.protocol === 'unix:') return true;
+  const address = URL.canParse(dockerHost) ? new URL(dockerHost).hostname.toLowerCase() : '';
+  if (dockerHost.startsWith('unix:') || address === '') return true;
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   // An IPv6 address has brackets in a URL.
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return ['localhost', hostname(), ...own.map(({ address }) => address)].includes(name);
+  const name = address.replace(/^\[(.*)\]$/, '$1');
+  const names = ['localhost', '0.0.0.0', hostname().toLowerCase(), ...own.map((each) => each.address)];
+  return name.startsWith('127.') || names.includes(name);
 }
 
 /** The package's types leave the agent out. */

@@ -62,9 +62,11 @@ const infoSchema = z.object({
 });
 
 const answerDeadlineMs = 30_000;
+/** All of all logs, over a slow line, too. */
+const reportsDeadlineMs = 180_000;
 
-const answered = <T>(question: string, answer: Promise<T>): Promise<T> =>
-  withDeadline(`the Docker Engine's answer (${question})`, answerDeadlineMs, answer);
+const answered = <T>(question: string, answer: Promise<T>, deadlineMs = answerDeadlineMs): Promise<T> =>
+  withDeadline(`the Docker Engine's answer (${question})`, deadlineMs, answer);
 
 /**
  * Each question has a deadline: an engine that hangs must not hang the run.
@@ -87,7 +89,7 @@ export function dockerEngine(docker: Docker, isHere = true): ContainerEngine {
     watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
     sampleMemory: (containers, file, events) =>
       sampleMemory(docker, containers, file, events, isHere ? cgroupOf : () => undefined),
-    reports: (scope) => answered('inspect and logs', reportsOf(docker, scope)),
+    reports: (scope) => answered('inspect and logs', reportsOf(docker, scope), reportsDeadlineMs),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
     kill: (scope) => answered('kill', killAll(docker, scope)),
     limitsByStack: () => answered('limits by stack', limits()),

@@ -14,6 +14,8 @@ export interface EventWatch {
   readonly fault: AbortSignal;
   /** Tells of each event from now on, as it comes. */
   onEvent(listener: (event: ContainerEvent) => void): void;
+  /** Resolves when it is clear of each event so far whether it counts. */
+  settled(): Promise<void>;
   /** Ends the watch, as soon as the engine has told what it knows of the ends that it told. */
   stop(): Promise<Watched>;
 }
@@ -136,6 +138,10 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     }
   };
 
+  const settled = async (): Promise<void> => {
+    await Promise.all(held);
+  };
+
   stream.on('end', () => {
     onEnd("the engine's events broke off");
   });
@@ -154,11 +160,12 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     onEvent(listener) {
       listeners.push(listener);
     },
+    settled,
     async stop() {
+      await settled();
       const deadlineMs = performance.now() + lateOomMs;
       while (brokenOff === undefined && endsUnexplained(events) && performance.now() < deadlineMs)
         await sleep(lateOomIntervalMs);
-      await Promise.all(held);
       stopped = true;
       stream.destroy();
       return { events, seen: [...services.values()], ...(brokenOff === undefined ? {} : { brokenOff }) };

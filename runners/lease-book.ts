@@ -27,6 +27,7 @@ interface RunLease extends Pick<Lease, 'runId' | 'memoryMb' | 'region'> {
 export function leaseBook({ ttlMinutes, env, memoryMb, dockerHostOf, ...run }: RunLease): LeaseBook {
   const backend = backendOf(env);
   const taken = new Map<string, Lease>();
+  const inTtl = (): string => new Date(Date.now() + ttlMinutes * 60_000).toISOString();
   const change = async (stack: string, change: Partial<Lease>): Promise<Lease> => {
     const lease = taken.get(stack);
     if (lease === undefined) throw new Error(`no lease was taken for ${stack}`);
@@ -37,14 +38,15 @@ export function leaseBook({ ttlMinutes, env, memoryMb, dockerHostOf, ...run }: R
   };
   return {
     async take(stack, suite) {
-      const expiresAt = new Date(Date.now() + ttlMinutes * 60_000).toISOString();
+      const expiresAt = inTtl();
       const where = { stack, suite, dockerHost: dockerHostOf(stack) };
       const lease = leaseFromNow({ ...run, ...where, memoryMb: 0, standing: false, expiresAt }, env);
       await writeLease(lease);
       taken.set(stack, lease);
     },
     async occupy(stack) {
-      await change(stack, { memoryMb });
+      // Its time begins when it comes up, as that of its containers does: until now it may have waited for long.
+      await change(stack, { memoryMb, expiresAt: inTtl(), ...madeNow() });
     },
     async vacate(stack) {
       await change(stack, { memoryMb: 0 });
@@ -74,7 +76,11 @@ export function leaseFromNow(terms: Terms, env: NodeJS.ProcessEnv): Lease {
     backend: backendOf(env),
     passphraseFile: env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? null,
     owner: thisProcess(),
-    madeAt: new Date().toISOString(),
-    madeAtUptimeS: uptime(),
+    ...madeNow(),
   };
 }
+
+const madeNow = (): Pick<Lease, 'madeAt' | 'madeAtUptimeS'> => ({
+  madeAt: new Date().toISOString(),
+  madeAtUptimeS: uptime(),
+});

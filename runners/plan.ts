@@ -72,7 +72,7 @@ function ownerName(): string {
   try {
     return userInfo().username;
   } catch {
-    return process.env['USER'] ?? `uid ${String(process.getuid?.())}`;
+    return process.env['USER'] || `uid ${String(process.getuid?.())}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import type { EnvironmentSpec } from '../components/config.js';
 import type { Endpoints } from '../components/outputs.js';
@@ -47,37 +48,35 @@ export async function redactFolder(folder: string, secrets: readonly string[]): 
     for (const entry of await readdir(entries, { withFileTypes: true })) {
       const name = path.join(entries, entry.name);
       if (entry.isDirectory()) await attempt(name, visit(name));
-      else if (entry.isFile()) await attempt(name, redactFile(name, { forms, secrets }));
+      else if (entry.isFile()) {
+        const isProjects = entries === folder && /^Pulumi\..*yaml$/.test(entry.name);
+        await attempt(name, isProjects ? redactProjectFile(name, secrets) : redactFile(name, forms));
+      }
     }
   };
   await attempt(folder, visit(folder));
   return problems;
 }
 
-interface Wanted {
-  /** A character per byte, so that a file in no encoding, or several, stays as it is. */
-  forms: readonly string[];
-  secrets: readonly string[];
-}
-
-async function redactFile(file: string, { forms, secrets }: Wanted): Promise<void> {
-  // It has the project's name and no value of any service.
-  if (path.basename(file) === 'Pulumi.yaml') return;
+/** @param forms a character per byte, so that a file in no encoding, or several, stays as it is. */
+async function redactFile(file: string, forms: readonly string[]): Promise<void> {
   const { size } = await stat(file);
   if (size > largestFileMb * bytesPerMb) throw new Error(`it has more than ${String(largestFileMb)} MiB`);
   const text = await readFile(file, 'latin1');
-  const redacted = (await redactSettings(file, secrets)) ?? redactForms(text, forms);
+  const redacted = redactForms(text, forms);
   if (redacted !== text) await writeFile(file, redacted, 'latin1');
 }
 
-/** Keys stay what they are. Undefined when the file has no settings. */
-async function redactSettings(file: string, secrets: readonly string[]): Promise<string | undefined> {
-  if (!/^Pulumi\..+\.yaml$/.test(path.basename(file))) return undefined;
+/** Names and keys stay what they are. */
+async function redactProjectFile(file: string, secrets: readonly string[]): Promise<void> {
+  // It has no value of any service.
+  if (path.basename(file) === 'Pulumi.yaml') return;
   try {
     const settings: unknown = parse(await readFile(file, 'utf8'));
-    return Buffer.from(stringify(redactDeep(settings, secrets))).toString('latin1');
+    const redacted = redactDeep(settings, secrets);
+    if (!isDeepStrictEqual(redacted, settings)) await writeFile(file, stringify(redacted));
   } catch {
-    return undefined;
+    await redactFile(file, formsOf(secrets).map(bytesOf));
   }
 }
 

@@ -114,6 +114,7 @@ async function runSuite(
   });
   live.memory = await engine.sampleMemory(containers, path.join(folder, 'memory.jsonl'), events);
 
+  await events.settled();
   signal.throwIfAborted();
 
   live.phase = 'suite';
@@ -124,6 +125,7 @@ async function runSuite(
       const request = { suite, environmentFile, folder, users: plan.users, secrets, signal, onLine };
       live.run = await suites.run(request);
       // However the suite ended: it no longer had the environment that it was promised.
+      await events.settled();
       events.fault.throwIfAborted();
       return live.run;
     },

@@ -1,13 +1,15 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { labelKeys } from '../components/labels.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
 import { tunnelFolderOfStack } from '../engine/ssh/target.js';
 import type { Place } from './cloud.js';
-import { dockerEngine } from './docker.js';
+import { dockerEngine, type Labelled } from './docker.js';
 import { messageOf } from './errors.js';
 import { exitCodes } from './exit-codes.js';
+import { lockHoldersOf, stateFileOf } from './file-backend.js';
 import { placeOfStack } from './hosts/engine-at.js';
 import { leaveHost } from './hosts/users.js';
 import { listenForInterruption } from './interruption.js';
@@ -15,8 +17,10 @@ import { backendOf } from './lease-book.js';
 import { removeLease } from './leases.js';
 import { assertIsOneOf, isStackOf, slugOf } from './names.js';
 import { environmentFileName, runsFolder } from './plan.js';
+import type { Leftover } from './report/record.js';
 import { restoreSettings } from './settings-before.js';
 import { standingStacks, type StandingStacks } from './stack.js';
+import type { StackLabels } from './stack-state.js';
 import { removeStrays } from './strays.js';
 
 /** Which stacks: one by its name, or all of a branch. */
@@ -48,7 +52,7 @@ export async function takeDown(choice: DownChoice, checkout: string, progress: P
     };
     try {
       const engine = await placeOfStack(stacks, name, local);
-      await destroyOne({ name, stacks, engine, checkout, signal: stop, onLine });
+      await destroyOne({ name, backend, stacks, engine, checkout, signal: stop, onLine });
       const note = await restoreSettings(checkout, name);
       if (note !== undefined) progress.note(note);
       await removeLease({ stack: name, backend });
@@ -74,8 +78,22 @@ async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise
   return all.filter((name) => name === slug || isStackOf(slug, name));
 }
 
+const isOf = ({ stack, run, suite, expiresAt }: StackLabels, labels: Labelled['labels']): boolean =>
+  labels[labelKeys.stack] === stack &&
+  labels[labelKeys.run] === run &&
+  labels[labelKeys.suite] === suite &&
+  labels[labelKeys.expiresAt] === expiresAt;
+
+/** As far as its lock tells, which only a backend of files does. */
+async function isNobodyAtWork(backend: string, stack: string): Promise<boolean> {
+  if (stateFileOf(backend, stack) === undefined) return false;
+  const { alive, unknown } = await lockHoldersOf(backend, stack);
+  return alive.length === 0 && unknown === 0;
+}
+
 interface Removal {
   name: string;
+  backend: string;
   stacks: StandingStacks;
   engine: Place;
   checkout: string;
@@ -83,11 +101,25 @@ interface Removal {
   onLine: (line: string) => void;
 }
 
-async function destroyOne({ name, stacks, engine, checkout, signal, onLine }: Removal): Promise<void> {
+async function destroyOne({
+  name,
+  backend,
+  stacks,
+  engine,
+  checkout,
+  signal,
+  onLine,
+}: Removal): Promise<void> {
   const labels = await stacks.labelsOf(name);
   const folder = path.join(checkout, '.rehearsal', 'down', name);
   const stack = await stacks.adopt({ name, folder, lockIsDead: false });
-  if (labels !== undefined) await removeStrays(stack, engine, { runId: labels.run, suite: labels.suite });
+  if (labels !== undefined && (await isNobodyAtWork(backend, name))) {
+    // Of this very stack: one of the same name in another state has another expiry.
+    const leftovers = async (): Promise<Leftover[]> =>
+      (await engine.everything()).filter(({ labels: its }) => isOf(labels, its));
+    const remove: Place['remove'] = (strays) => engine.remove(strays);
+    await removeStrays(stack, { leftovers, remove }, { runId: labels.run, suite: labels.suite });
+  }
   await stack.destroy({ timeoutMs: destroyTimeoutMs, signal, onLine });
   await rm(folder, { recursive: true });
   if (labels === undefined) return;

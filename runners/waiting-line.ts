@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { replaceFile } from '../engine/replace-file.js';
 import type { Occupant } from './admission.js';
 import { parseJson } from './json.js';
-import { isProvablyDead, ownerSchema, thisProcess } from './owner.js';
+import { isProvablyDead, isUnseen, ownerSchema, thisProcess } from './owner.js';
 
 const ticketSchema = z.strictObject({
   stack: z.string(),
@@ -28,7 +28,12 @@ export async function joinLine(folder: string, demand: Occupant, dockerHost: str
   const file = path.join(folder, name);
   await replaceFile(file, JSON.stringify({ ...demand, dockerHost, owner: thisProcess() }), 0o600);
   return {
-    earlier: () => lineBefore(name, folder, dockerHost),
+    async earlier() {
+      // For those who can't see this process: it still waits.
+      const now = new Date();
+      await utimes(file, now, now).catch(() => undefined);
+      return lineBefore(name, folder, dockerHost);
+    },
     leave: () => rm(file, { force: true }),
   };
 }
@@ -36,6 +41,14 @@ export async function joinLine(folder: string, demand: Occupant, dockerHost: str
 /** Everybody who waits, first come first. */
 export const wholeLine = (folder: string, dockerHost: string): Promise<Occupant[]> =>
   lineBefore(undefined, folder, dockerHost);
+
+/** Whoever waits looks twice a second. */
+const freshMs = 60_000;
+
+async function isFresh(file: string): Promise<boolean> {
+  const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: 0 }));
+  return mtimeMs > Date.now() - freshMs;
+}
 
 async function lineBefore(end: string | undefined, folder: string, dockerHost: string): Promise<Occupant[]> {
   const found: Occupant[] = [];
@@ -49,7 +62,7 @@ async function lineBefore(end: string | undefined, folder: string, dockerHost: s
     if (!ticket.success || ticket.data.dockerHost !== dockerHost) continue;
     const { stack, memoryMb, owner } = ticket.data;
     if (isProvablyDead(owner)) await rm(file, { force: true });
-    else found.push({ stack, memoryMb });
+    else if (!isUnseen(owner) || (await isFresh(file))) found.push({ stack, memoryMb });
   }
   return found;
 }

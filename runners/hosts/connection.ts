@@ -99,7 +99,7 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
 /** Of one that would never end by itself: there are no such events. */
 function endOfStream(folder: string, signal: AbortSignal): Promise<void> {
   const filters = encodeURIComponent(JSON.stringify({ type: ['daemon'], event: ['none'] }));
-  const socketPath = decodeURIComponent(new URL(dockerHostOfTunnel(folder)).pathname);
+  const socketPath = dockerHostOfTunnel(folder).slice('unix://'.length);
   return new Promise((resolve) => {
     const request = get({ socketPath, path: `/events?filters=${filters}`, signal });
     request.on('response', (response) => {

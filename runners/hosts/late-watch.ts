@@ -36,6 +36,9 @@ export function lateWatch(begun: Promise<EventWatch | undefined>): EventWatch {
       listeners.push(listener);
       watch?.onEvent(listener);
     },
+    async settled() {
+      await watch?.settled();
+    },
     async stop() {
       stopped = true;
       return (

@@ -13,7 +13,7 @@ let address: string;
 
 /** Answers a ping, and nothing else ever. */
 beforeEach(async () => {
-  const socket = path.join(temporaryFolder('docker client ü'), 'engine.sock');
+  const socket = path.join(temporaryFolder('docker client ü 100%20'), 'engine.sock');
   address = `unix://${socket}`;
   engine = createServer((request, response) => {
     if (request.url?.endsWith('/_ping') === true) response.end('OK');
@@ -66,6 +66,9 @@ const ownAddress = Object.values(networkInterfaces()).flat()[0]?.address;
 test.each([
   ['unix:///var/run/docker.sock', true],
   ['tcp://127.0.0.1:2375', true],
+  ['tcp://LOCALHOST:2375', true],
+  ['tcp://127.0.1.1:2375', true],
+  ['localhost:2375', true],
   ['http://localhost:2375', true],
   [`tcp://${ownAddress ?? ''}:2375`, true],
   ['ssh://me@127.0.0.1', true],

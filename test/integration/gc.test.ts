@@ -262,17 +262,21 @@ testAlone('a backend that can’t be asked hides nothing that has labels', async
 testAlone('down finds what a killed `up` has made without its state', async () => {
   const labels = labelsOf('stray', unexpired);
   await leave(labels);
-  const Labels = labelled(labels);
-  const { id } = await docker.createContainer({ Image: imageReference('redis'), Labels, name: labels.stack });
+  // Made at another time: of a stack of the same name in another checkout's state.
+  const others = { ...labels, expiresAt: new Date(Date.now() + 2 * hourMs).toISOString() };
+  const [stray, alien] = await Promise.all(
+    [labels, others].map((each) =>
+      docker.createContainer({ Image: imageReference('redis'), Labels: labelled(each) }),
+    ),
+  );
   try {
     const { exitCode, stderr } = await npmRun('rehearsal', ['down', '--stack', labels.stack], environment);
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.go });
-    await expect(docker.getContainer(id).inspect()).rejects.toThrow('No such container');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: exitCodes.leak });
+    const { Name } = (await alien?.inspect()) ?? {};
+    expect(stderr).toContain(`left over: container ${Name?.slice(1) ?? ''} (`);
+    await expect(stray?.inspect()).rejects.toThrow('No such container');
   } finally {
-    await docker
-      .getContainer(id)
-      .remove({ force: true })
-      .catch(() => undefined);
+    for (const container of [stray, alien]) await container?.remove({ force: true }).catch(() => undefined);
   }
 });
 

@@ -83,6 +83,25 @@ test('a failed health check ends the suite, and what comes later does not hide i
   expect(await actionsOf(watch.stop())).toEqual(['unhealthy', 'die']);
 });
 
+test('an OOM kill is waited for after an end that a failed health check told of', async () => {
+  const { watch, tell } = await watchOf();
+  tell(unhealthy);
+  await sleep(20);
+  const stopped = watch.stop();
+  tell('die', { exitCode: '137' });
+  await sleep(400);
+  tell('oom');
+  expect(await actionsOf(stopped)).toEqual(['die', 'oom']);
+});
+
+test('a failed health check that may count is waited for', async () => {
+  const { watch, tell } = await watchOf();
+  tell(unhealthy);
+  await sleep(20);
+  await watch.settled();
+  expect(watch.fault.aborted).toBe(true);
+});
+
 test('a watch that stops right after a failed health check tells of it', async () => {
   const { watch, tell } = await watchOf();
   tell(unhealthy);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { isElsewhere, isProvablyDead, thisProcess, type Owner } from '../../runners/owner.js';
+import { isElsewhere, isProvablyDead, isUnseen, thisProcess, type Owner } from '../../runners/owner.js';
 
 const here = thisProcess();
 
@@ -34,6 +34,13 @@ describe('an owner', () => {
     ['in a container that shares this folder', { pidNamespace: 'pid:[1]' }],
   ])('is not known to be dead %s', async (_, change) => {
     expect(isProvablyDead({ ...here, pid: await endedPid(), ...change })).toBe(false);
+  });
+
+  test('is seen on this machine, however it was started, and outside of other containers', () => {
+    expect(isUnseen(here)).toBe(false);
+    expect(isUnseen({ ...here, bootId: 'another', pidNamespace: 'pid:[1]' })).toBe(false);
+    expect(isUnseen({ ...here, pidNamespace: 'pid:[1]' })).toBe(true);
+    expect(isUnseen({ ...here, hostname: 'another' })).toBe(true);
   });
 
   test('is elsewhere only on another machine', () => {

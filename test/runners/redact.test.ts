@@ -62,6 +62,12 @@ describe('a folder', () => {
     });
   });
 
+  test("has no secret in a suite's own projects either", async () => {
+    await writeFile(at('deep', 'Pulumi.yaml'), `name: ${secret}\n`);
+    expect(await redactFolder(folder, [secret])).toEqual([]);
+    expect(await readFile(at('deep', 'Pulumi.yaml'), 'utf8')).toBe('name: [redacted]\n');
+  });
+
   test('has no secret in settings that are no YAML', async () => {
     await writeFile(at('Pulumi.one.yaml'), `config: [${secret}\n`);
     expect(await redactFolder(folder, [secret])).toEqual([]);

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { hostReserveMb, operationMb } from '../../components/sizing.js';
@@ -55,6 +56,33 @@ const until = (predicate: () => boolean): Promise<boolean> =>
   });
 
 describe('an environment', () => {
+  test('doesn’t wait for one in another container that has stopped to wait, but for one that has not', async () => {
+    mkdirSync(line());
+    const file = path.join(line(), '0-1.json');
+    const owner = { ...thisProcess(), pidNamespace: 'pid:[1]' };
+    writeFileSync(file, JSON.stringify({ stack: 'one', memoryMb: smallMb, dockerHost, owner }));
+    const { entered, state } = enter(roomFor(2), 'two');
+    await until(() => state.reasons.length > 0);
+    expect(state.reasons).toEqual([
+      `${String(smallMb)} MiB come after one (${String(smallMb)} MiB), which wait too`,
+    ]);
+    utimesSync(file, 1, 1);
+    await entered;
+  });
+
+  test('has the memory of one in another container whose time is over', async () => {
+    const secondMs = 1_000;
+    const owner = { ...thisProcess(), pidNamespace: 'pid:[1]' };
+    const [madeAt, expiresAt] = [20 * secondMs, 10 * secondMs].map((ms) =>
+      new Date(Date.now() - ms).toISOString(),
+    );
+    const terms = { owner, madeAt: madeAt ?? '', madeAtUptimeS: uptime() - 20, expiresAt: expiresAt ?? '' };
+    await writeLease(leaseOf('one', terms), folder);
+    const { entered, state } = enter(roomFor(1), 'two');
+    await entered;
+    expect(state).toEqual({ isIn: true, reasons: [] });
+  });
+
   test('goes in at once where there is room, and leaves no place in the line', async () => {
     const { entered, state } = enter(roomFor(1), 'one');
     await entered;

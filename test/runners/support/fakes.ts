@@ -192,6 +192,7 @@ export function fakeWatch(
     onEvent(listener) {
       for (const event of events) listener(event);
     },
+    settled: () => Promise.resolve(),
     stop: () => Promise.resolve({ events, seen: [...serviceNames] }),
   };
 }

@@ -1,6 +1,6 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdir, readdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { tryLock, underLock } from '../../engine/lock.js';
@@ -51,43 +51,66 @@ describe('a lock', () => {
     for (const name of names) await leave(1, name);
     const program = `
       import { tryLock } from ${JSON.stringify(path.join(checkout, 'engine/lock.ts'))};
-      const [folder = '', startMs, ...names] = process.argv.slice(1);
-      while (Date.now() < Number(startMs));
+      import { createInterface } from 'node:readline';
+      const [folder = '', ...names] = process.argv.slice(1);
+      const orders = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+      console.log('ready');
+      const startMs = Number((await orders.next()).value);
+      while (Date.now() < startMs);
       const had = [];
       for (const name of names) if ((await tryLock(folder, name)) !== undefined) had.push(name);
-      process.stdout.write(JSON.stringify(had));
+      console.log(JSON.stringify(had));
       // What one has taken and given back at its end the next may have.
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await orders.next();
     `;
-    const args = [folder, String(Date.now() + 3000), ...names];
     const contenders = Array.from({ length: 4 }, () =>
-      execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, ...args], {
+      execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, folder, ...names], {
         cwd: checkout,
       }),
     );
-    const had = (await Promise.all(contenders)).flatMap(({ stdout }) => JSON.parse(stdout) as string[]);
+    const said = contenders.map((contender) => contender.iterable());
+    const next = (): Promise<string[]> =>
+      Promise.all(said.map(async (lines) => String((await lines.next()).value)));
+    await next();
+    const startMs = Date.now() + 200;
+    for (const { stdin } of contenders) stdin.write(`${String(startMs)}\n`);
+    const had = (await next()).flatMap((line) => JSON.parse(line) as string[]);
+    for (const { stdin } of contenders) stdin.end();
+    await Promise.all(contenders);
     expect(had.sort()).toEqual(names.sort());
-  }, 30_000);
+  });
 });
 
 describe('two at work under one lock', () => {
   test('take turns, and the second is told', async () => {
-    const events: string[] = [];
-    const work = (who: string) => async () => {
-      events.push(`${who} begins`);
-      await sleep(300);
-      events.push(`${who} ends`);
+    const events = new EventEmitter();
+    const seen: string[] = [];
+    const note = (event: string): void => {
+      seen.push(event);
+      events.emit(event);
     };
-    const lockOf = (who: string) => ({
-      ...{ folder: path.join(folder, 'new'), name },
-      onWait: () => {
-        events.push(`${who} waits`);
-      },
+    const work = (who: string, inside: () => Promise<unknown>) =>
+      underLock(
+        {
+          ...{ folder: path.join(folder, 'new'), name },
+          onWait: () => {
+            note(`${who} waits`);
+          },
+        },
+        async () => {
+          note(`${who} begins`);
+          await inside();
+          note(`${who} ends`);
+        },
+      );
+    let second: Promise<void> | undefined;
+    await work('first', async () => {
+      const told = once(events, 'second waits');
+      second = work('second', () => Promise.resolve());
+      await Promise.race([told, second]);
     });
-    const first = underLock(lockOf('first'), work('first'));
-    await sleep(100);
-    await Promise.all([first, underLock(lockOf('second'), work('second'))]);
-    expect(events).toEqual(['first begins', 'second waits', 'first ends', 'second begins', 'second ends']);
+    await second;
+    expect(seen).toEqual(['first begins', 'second waits', 'first ends', 'second begins', 'second ends']);
   });
 
   test('go on after the first failed', async () => {

@@ -20,30 +20,39 @@ async function writeLock(integrity: string): Promise<void> {
   await writeFile(path.join(root, 'package-lock.json'), JSON.stringify({ packages }));
 }
 
-/** Calls ensurePackages in a process of its own; its install logs, takes `seconds` and ends as npm does. */
-function ensurePackages(seconds = 0) {
+/**
+ * Calls ensurePackages in a process of its own; its install logs and ends as npm does, a held one only when the
+ * process's stdin is closed.
+ */
+function ensurePackages({ held = false } = {}) {
   const script = `
     import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-    import { setTimeout as sleep } from 'node:timers/promises';
+    import { text } from 'node:stream/consumers';
     import { ensurePackages } from ${JSON.stringify(pathToFileURL(path.join(engine, 'packages.mjs')).href)};
     await ensurePackages(process.cwd(), { install: async () => {
       appendFileSync('installs.log', 'begin\\n');
       mkdirSync('node_modules/thing', { recursive: true });
       writeFileSync('node_modules/thing/package.json', '{}');
-      await sleep(${String(seconds)} * 1000);
+      await text(process.stdin);
       const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
       // As npm does: what isn't for this machine is not in the record.
       delete packages['node_modules/other-os'];
       writeFileSync('node_modules/.package-lock.json', JSON.stringify({ packages }));
       appendFileSync('installs.log', 'end\\n');
     } });`;
-  return execa(process.execPath, ['--input-type=module', '-e', script], { cwd: root, reject: false });
+  return execa(process.execPath, ['--input-type=module', '-e', script], {
+    ...{ cwd: root, reject: false, stdin: held ? 'pipe' : 'ignore' },
+  });
 }
 
 const log = async (): Promise<string[]> =>
   existsSync(path.join(root, 'installs.log'))
     ? (await readFile(path.join(root, 'installs.log'), 'utf8')).trim().split('\n')
     : [];
+
+const patience = { deadlineMs: 20_000, intervalMs: 50 };
+const installBegins = (): Promise<string[]> =>
+  waitUntil(log, (lines) => lines.length > 0, { what: 'install begins', ...patience });
 
 beforeEach(async () => {
   root = temporaryFolder('packages');
@@ -71,19 +80,21 @@ describe('npm packages', () => {
   });
 
   test('are installed by one of two processes while the other waits', async () => {
-    const [one, two] = await Promise.all([ensurePackages(1), ensurePackages(1)]);
-    expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+    const one = ensurePackages({ held: true });
+    await installBegins();
+    const two = ensurePackages();
+    let said = '';
+    two.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const isWaiting = (): Promise<boolean> => Promise.resolve(said.includes('waiting for it'));
+    await waitUntil(isWaiting, Boolean, { what: 'the other waits', ...patience });
+    one.stdin?.end();
+    expect([(await one).exitCode, (await two).exitCode]).toEqual([0, 0]);
     expect(await log()).toEqual(['begin', 'end']);
-    expect(`${one.stderr}${two.stderr}`).toContain('waiting for it');
   });
 
   test('are installed anew after an install that was killed', async () => {
-    const killed = ensurePackages(60);
-    await waitUntil(log, (lines) => lines.length > 0, {
-      what: 'install begins',
-      deadlineMs: 20_000,
-      intervalMs: 50,
-    });
+    const killed = ensurePackages({ held: true });
+    await installBegins();
     killed.kill('SIGKILL');
     await killed;
     // The dead process no longer touches its lock: make the 15 s pass at once.

@@ -15,6 +15,7 @@ import { closeTunnel, ensureTunnel, isConnected, reopenTunnel } from '../../engi
 import { checkout } from '../../engine/state.js';
 import { waitUntil } from '../../engine/wait.js';
 import { startNamespaceHost, type NamespaceHost } from '../helpers/namespace-host.js';
+import { restartSshd } from '../helpers/ssh-host.js';
 
 const timeoutMs = 120_000;
 /** Of one who has a key of the same kind. */
@@ -75,8 +76,7 @@ describe('the connection to a host', () => {
     await ensureTunnel(folder, target);
     const local = await forwardPort(folder, 22);
     expect(await forwardPort(folder, 22)).toBe(local);
-    await host.killSshd();
-    await host.startSshd();
+    await restartSshd(host, folder);
     await reopenTunnel(dockerHostOfTunnel(folder));
     expect(await versionBehind()).not.toBe('');
     expect(await forwardPort(folder, 22)).toBe(local);
@@ -85,8 +85,7 @@ describe('the connection to a host', () => {
   test('takes another port for one that somebody has taken meanwhile', async () => {
     await ensureTunnel(folder, target);
     const local = await forwardPort(folder, 22);
-    await host.killSshd();
-    await host.startSshd();
+    await restartSshd(host, folder);
     const taken = await listenOn(local);
     await reopenTunnel(dockerHostOfTunnel(folder));
     expect(await forwardPort(folder, 22)).not.toBe(local);
@@ -94,8 +93,7 @@ describe('the connection to a host', () => {
   });
 
   test('forwards to the loopback of the host, until that is cancelled', async () => {
-    await host.killSshd();
-    await host.startSshd(['ListenAddress 127.0.0.1:4711']);
+    await restartSshd(host, folder, ['ListenAddress 127.0.0.1:4711']);
     await ensureTunnel(folder, target);
     const local = await forwardPort(folder, 4711);
     expect(await firstWords(local)).toMatch(/^SSH-2.0-/);
@@ -228,13 +226,11 @@ describe('no connection', () => {
   });
 
   test('to a host whose sshd forbids forwarding', async () => {
-    await host.killSshd();
-    await host.startSshd(['DisableForwarding yes']);
+    await restartSshd(host, folder, ['DisableForwarding yes']);
     const { message, problem } = await refused({});
     expect(message).toMatch(/answers there, but not from here: its sshd has to allow forwarding/);
     expect(problem).toBe('forwarding');
-    await host.killSshd();
-    await host.startSshd();
+    await restartSshd(host, folder);
   });
 
   test('where the path of a socket would be too long', async () => {

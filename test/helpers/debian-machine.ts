@@ -10,6 +10,9 @@ import { execa } from 'execa';
 import { cacheFolder } from '../../engine/cache.js';
 import { underLock } from '../../engine/lock.js';
 import { findOnPath, installPackages, makeDebian } from '../../engine/machine.js';
+import { waitUntil } from '../../engine/wait.js';
+import { isAlive } from './alive.js';
+import { removeCgroups } from './cgroups.js';
 
 /** A Debian that has booted once with a user data document, in namespaces of its own and without a network. */
 export interface DebianMachine {
@@ -36,22 +39,20 @@ export async function bootDebian({ userData, publicKey }: BootOptions): Promise<
   const root = path.join(folder, 'root');
   let init: ChildProcess | undefined;
   const dismiss = async (): Promise<void> => {
-    if (init?.exitCode === null) {
+    if (init?.exitCode === null && init.signalCode === null) {
+      const first = await firstProcessOf(init);
       const ended = once(init, 'exit');
-      // The namespaces' first process goes with it, all others and all mounts with that.
       init.kill('SIGKILL');
       await ended;
+      // It goes with its parent, but later, and all others and all mounts with it.
+      await waitUntil(
+        () => isAlive(first),
+        (alive) => !alive,
+        { what: 'the end of the machine', deadlineMs: 20_000, intervalMs: 20 },
+      );
     }
-    await execa('find', [
-      '/sys/fs/cgroup',
-      '-depth',
-      '-type',
-      'd',
-      '-path',
-      `*/${path.basename(folder)}*`,
-      '-delete',
-    ]);
-    await rm(folder, { recursive: true });
+    await removeCgroups(path.basename(folder));
+    await rm(folder, { recursive: true, maxRetries: 5 });
   };
   try {
     await mkdir(root);
@@ -71,9 +72,8 @@ export async function bootDebian({ userData, publicKey }: BootOptions): Promise<
       once(said, 'data'),
       once(init, 'exit').then(() => Promise.reject(new Error('the machine ended while it booted'))),
     ]);
-    const children = await readFile(`/proc/${String(init.pid)}/task/${String(init.pid)}/children`, 'utf8');
-    const pid = children.trim();
-    const within = ['--target', pid, '--mount', '--net', '--pid', '--uts', '--ipc'];
+    const pid = await firstProcessOf(init);
+    const within = ['--target', String(pid), '--mount', '--net', '--pid', '--uts', '--ipc'];
     return {
       root,
       async run(command, ...args) {
@@ -89,6 +89,14 @@ export async function bootDebian({ userData, publicKey }: BootOptions): Promise<
     await dismiss();
     throw error;
   }
+}
+
+/** Of the namespaces that `unshare` has made. */
+async function firstProcessOf(unshare: ChildProcess): Promise<number> {
+  const pid = String(unshare.pid);
+  const child = Number(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+  if (!(child > 0)) throw new Error(`process ${pid} has not exactly one child`);
+  return child;
 }
 
 async function writeSeed(root: string, userData: string, publicKey: string, name: string): Promise<void> {

@@ -9,6 +9,7 @@ import { execa } from 'execa';
 import { connectDocker } from '../../engine/docker.js';
 import { findOnPath, installPackages } from '../../engine/machine.js';
 import { waitUntil } from '../../engine/wait.js';
+import { removeCgroups } from './cgroups.js';
 import { linkTo } from './namespace-link.js';
 
 export interface NamespaceHostOptions {
@@ -188,7 +189,7 @@ export async function startNamespaceHost(options: NamespaceHostOptions = {}): Pr
     async dismiss() {
       if (init !== undefined) await host.die();
       await link.remove();
-      await execa('find', ['/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*/${cgroup}*`, '-delete']);
+      await removeCgroups(cgroup);
       await rm(folder, { recursive: true });
     },
   };

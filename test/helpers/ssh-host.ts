@@ -1,7 +1,8 @@
 import { copyImages } from '../chaos/support/second-engine.js';
 import { resolveDockerHost } from '../../engine/docker.js';
 import { folderOf } from '../../engine/ssh/target.js';
-import { closeTunnel } from '../../engine/ssh/tunnel.js';
+import { closeTunnel, isConnected } from '../../engine/ssh/tunnel.js';
+import { waitUntil } from '../../engine/wait.js';
 import { imageNames, imageReference } from '../../images/manifest.js';
 import { startNamespaceHost, type NamespaceHost } from './namespace-host.js';
 
@@ -9,6 +10,21 @@ import { startNamespaceHost, type NamespaceHost } from './namespace-host.js';
 export interface SshHost extends NamespaceHost {
   /** In the form of `rehearsal:host`. */
   settings: Record<string, unknown>;
+}
+
+/** Another sshd in place of the first, once the local end of our connection has noticed that it is gone. */
+export async function restartSshd(
+  host: NamespaceHost,
+  folder: string,
+  settings?: readonly string[],
+): Promise<void> {
+  await host.killSshd();
+  await waitUntil(
+    () => isConnected(folder),
+    (connected) => !connected,
+    { what: 'the end of the connection', deadlineMs: 20_000, intervalMs: 20 },
+  );
+  await host.startSshd(settings);
 }
 
 export async function startSshHost(): Promise<SshHost> {

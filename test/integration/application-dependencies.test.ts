@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { waitUntil } from '../../engine/wait.js';
+import { portOf } from '../faults/support/container-faults.js';
 import { patience, request, startApplication, type Application, type Thread } from './support/application.js';
 
-/** The sample application while something it needs doesn't answer or is full: docs/application.md says what then. */
-const llmTimeoutMs = 2000;
+/** Within it a test has to see that a run has begun, and to break something. */
+const llmTimeoutMs = 5000;
 
+/** The sample application while something it needs doesn't answer or is full: docs/application.md says what then. */
 let app: Application;
 
 beforeAll(async () => {
@@ -32,6 +35,14 @@ async function followHangingRun(thread: Thread) {
   const [accepted] = await first.seen('accepted');
   await second.seen('agent_thinking');
   return { runId: String(accepted?.runId), subscribers: [first, second] };
+}
+
+async function connectRedis(): Promise<Redis> {
+  const { host, password } = app.outputs.endpoints.redis;
+  const port = await portOf(app.docker, app.outputs.services.redis.containerId);
+  const redis = new Redis({ host, port, password });
+  await redis.ping();
+  return redis;
 }
 
 const untilFailed = ({ token }: Thread, runId: string) =>
@@ -111,14 +122,15 @@ test.each(['redis', 'postgres'] as const)(
 );
 
 test('a full Redis fails its runs, tells the subscribers why, and takes no new run', async () => {
-  const limitRedis = (bytes: string) =>
-    app.exec('redis', `REDISCLI_AUTH=$REDIS_PASSWORD redis-cli config set maxmemory ${bytes}`);
+  // Before the run: while that hangs there is no time for more than a command.
+  const redis = await connectRedis();
+  const limitRedis = (bytes: string) => redis.config('SET', 'maxmemory', bytes);
   const isFull = { status: 503, body: { error: 'redis_full', message: 'Redis has no room left.' } };
   const thread = await app.newThread();
   const idle = await app.newThread();
-  const { runId, subscribers } = await followHangingRun(thread);
-  await limitRedis('1');
   try {
+    const { runId, subscribers } = await followHangingRun(thread);
+    await limitRedis('1');
     for (const { closed } of subscribers)
       expect(await closed()).toEqual({ code: 1013, reason: 'redis_full' });
     expect(await untilFailed(thread, runId)).toMatchObject({ body: { error: 'llm_timeout' } });
@@ -132,6 +144,7 @@ test('a full Redis fails its runs, tells the subscribers why, and takes no new r
     await expect(app.newUser()).rejects.toThrow('redis_full');
   } finally {
     await limitRedis('48mb');
+    redis.disconnect();
   }
   await goesOn(thread);
 }, 120_000);

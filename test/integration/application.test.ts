@@ -58,6 +58,8 @@ test('a killed worker is replaced; its run fails for everybody to see, those of 
   second.say('still there?');
   await second.seen('agent_completed');
   expect(second.seqs()).toEqual([1, 2, 3, 4, 5, 6]);
+  // At another worker, which may be later.
+  await witness.seen('agent_completed');
   expect(witness.seqs()).toEqual(second.seqs());
   // What the killed one had emitted in its last moments, too.
   const logged = await waitUntil(

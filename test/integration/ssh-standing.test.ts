@@ -7,11 +7,11 @@ import { stringify } from 'yaml';
 import { labelKeys } from '../../components/labels.js';
 import { connectDocker } from '../../engine/docker.js';
 import { folderOf } from '../../engine/ssh/target.js';
-import { closeTunnel, isConnected } from '../../engine/ssh/tunnel.js';
+import { closeTunnel } from '../../engine/ssh/tunnel.js';
 import { checkout } from '../../engine/state.js';
 import { exitCodes } from '../../runners/exit-codes.js';
 import { npmRun } from '../helpers/cli.js';
-import { startSshHost, type SshHost } from '../helpers/ssh-host.js';
+import { restartSshd, startSshHost, type SshHost } from '../helpers/ssh-host.js';
 
 const timeoutMs = 10 * 60_000;
 
@@ -70,9 +70,7 @@ test(
     expect(await (await fetch(page)).text()).toMatch(/<title>/);
 
     // Whoever comes later opens the way anew, the addresses are the same.
-    await host.killSshd();
-    await host.startSshd();
-    expect(await isConnected(folder)).toBe(false);
+    await restartSshd(host, folder);
     const suite = await npmRun('rehearsal', ['test', '--stack', stack], env);
     expect(suite).toMatchObject({ exitCode: exitCodes.go });
     expect((await fetch(page)).status).toBe(200);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { waitUntil } from '../../engine/wait.js';
 import { listenForInterruption } from '../../runners/interruption.js';
 import { fakeStacks, fakeSuites, passedRun, planFor, type Calls } from './support/fakes.js';
 import { outcomes, runWith } from './support/run-with.js';
@@ -30,14 +31,17 @@ describe('an interruption', () => {
   test('during a suite destroys the environment, also when it is to be kept on failure', async () => {
     const calls: Calls = [];
     const stop = new AbortController();
-    const suites = fakeSuites(calls, () => {
+    const suites = fakeSuites(calls, async () => {
+      // The second one's is prepared ahead.
+      await waitUntil(() => Promise.resolve(calls.includes('up two')), Boolean, {
+        ...{ what: 'up two', deadlineMs: 20_000, intervalMs: 5 },
+      });
       stop.abort();
-      return Promise.resolve({ ...passedRun, status: { kind: 'cancelled' } });
+      return { ...passedRun, status: { kind: 'cancelled' } };
     });
     const plan = planFor(['one', 'two'], { keepOnFailure: true });
     const record = await runWith(calls, { suites, stop: stop.signal, plan });
     expect(calls.filter((call) => call.startsWith('suite'))).toEqual(['suite one']);
-    // The second one's was prepared ahead.
     expect(calls).toEqual(expect.arrayContaining(['up one', 'destroy one', 'up two', 'destroy two']));
     expect(record.suites.map(({ destruction }) => destruction)).toEqual([
       { kind: 'destroyed' },

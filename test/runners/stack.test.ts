@@ -137,7 +137,10 @@ describe('a stack', () => {
   test('whose up hangs is ended at its deadline, and its lock does not stop the destroy', async () => {
     const { create, calls } = await fixture('hangs');
     const stack = await create();
-    await expect(stack.up({ ...control, timeoutMs: 1_000 })).rejects.toThrow(
+    const isCalled = async (): Promise<boolean> => (await calls()).some(({ args }) => args[0] === 'up');
+    const called = waitUntil(isCalled, Boolean, { what: 'up', deadlineMs: 30_000, intervalMs: 20 });
+    const mayStart = called.then(() => undefined);
+    await expect(stack.up({ ...control, timeoutMs: 1_000, mayStart })).rejects.toThrow(
       'pulumi up did not end within its 1 s\nSIGINT ignored\nSIGTERM ignored',
     );
     await stack.destroy(control);

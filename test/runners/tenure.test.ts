@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { readLeases, removeLease, underLease, writeLease, type Lease } from '../../runners/leases.js';
 import { isProvablyDead, thisProcess } from '../../runners/owner.js';
@@ -131,19 +132,20 @@ describe('a stack that is up', () => {
     const lease = standing();
     await writeLease(lease, folder);
     let collected = false;
-    const collecting = underLease(
+    // In an object: a promise that `underLease` returns it would wait for.
+    const { looking } = await underLease(
       lease,
       async () => {
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        const looking = tenure().then(({ isThere }) => ({ collected, isThere }));
+        // Who doesn't wait looks now.
+        await sleep(300);
         await removeLease(lease, folder);
         collected = true;
+        return { looking };
       },
       folder,
     );
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const { isThere } = await tenure();
-    expect({ collected, isThere }).toEqual({ collected: true, isThere: false });
-    await collecting;
+    expect(await looking).toEqual({ collected: true, isThere: false });
   });
 });
 

@@ -9,15 +9,22 @@ export const every =
   ({ event }) =>
     event.type === type;
 
-/** Only the `n`th that is selected, from 1, counted over all connections. */
-export function nth(n: number, select: Selector): Selector {
+/** Those selected whose number is wanted, from 1, counted over all connections. */
+function counted(select: Selector, isWanted: (count: number) => boolean): Selector {
   let count = 0;
   return (frame) => {
     if (!select(frame)) return false;
     count += 1;
-    return count === n;
+    return isWanted(count);
   };
 }
+
+/** Only the `n`th that is selected. */
+export const nth = (n: number, select: Selector): Selector => counted(select, (count) => count === n);
+
+/** The `first`th that is selected and every `step`th after it. */
+export const everyNth = (step: number, first: number, select: Selector): Selector =>
+  counted(select, (count) => count >= first && (count - first) % step === 0);
 
 export const ofHistory =
   (select: Selector): Selector =>

@@ -47,8 +47,9 @@ export async function rehearseIn(
   const suiteEndedMs = Date.now();
   const notUp =
     outcome.kind === 'interrupted' ? 'the suite had not begun' : 'the environment did not come up';
+  await live.events?.settled();
   // What happens to the environment from here on is in the record, but the suite has ended without it.
-  const fault = faultOf(live.events, Date.now());
+  const fault = faultOf(live.events, suiteEndedMs);
   const watched = (await live.memory?.stop()) ?? { memory: unmeasured(notUp), clock: unmeasured(notUp) };
   const evidence =
     live.events === undefined

@@ -67,6 +67,25 @@ describe('a fault of the environment', () => {
     expect(record.verdict.decision).toBe('no-go');
   });
 
+  test('counts also when it is clear only after the way up has failed', async () => {
+    const fault = new AbortController();
+    const redisFails: ContainerEvent = { service: 'redis', action: 'unhealthy', atMs: 0 };
+    const watch = {
+      ...fakeWatch([redisFails], fault.signal),
+      settled() {
+        fault.abort(new EnvironmentFault(redisFails));
+        return Promise.resolve();
+      },
+    };
+    const engine = fakeEngine({ watchEvents: () => Promise.resolve(watch) });
+    const stacks = fakeStacks([], { up: fails('redis is not ready') });
+    const record = await runWith([], { engine, stacks, plan: planFor(['one']) });
+    expect(record.suites[0]).toMatchObject({
+      outcome: { kind: 'errored', message: expect.stringContaining('redis unhealthy at ') as unknown },
+      fault: { service: 'redis', what: 'its health check failed too often' },
+    });
+  });
+
   test('counts also when the suite says that all is well', async () => {
     const { engine, die } = engineWithDeath();
     const suites = fakeSuites([], () => {

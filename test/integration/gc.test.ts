@@ -276,7 +276,8 @@ testAlone('down finds what a killed `up` has made without its state', async () =
     expect(stderr).toContain(`left over: container ${Name?.slice(1) ?? ''} (`);
     await expect(stray?.inspect()).rejects.toThrow('No such container');
   } finally {
-    for (const container of [stray, alien]) await container?.remove({ force: true }).catch(() => undefined);
+    for (const container of [stray, alien])
+      await container?.remove({ force: true, v: true }).catch(() => undefined);
   }
 });
 

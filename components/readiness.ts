@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { textOfFrames } from '../engine/container-log.js';
 import { reasonOf } from '../engine/errors.js';
+import { killedCode, lateOom } from '../engine/oom-kill.js';
 import { redact, secretsOfVariables } from '../engine/redact.js';
 import { systemClock, waitUntil } from '../engine/wait.js';
 
@@ -20,10 +21,6 @@ const requestTimeoutsMs = { first: 100, longest: 5_000 };
 const logLines = 30;
 /** So long it may take to know of an end that a probe has met already; a killed one surely has. */
 const settleMs = { anyProbe: 2_500, killedProbe: 10_000 };
-/** By SIGKILL. */
-const killedCode = 137;
-/** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */
-const lateOom = { deadlineMs: 1_000, intervalMs: 20 };
 
 interface WaitForServiceArgs {
   docker: Docker;

@@ -44,9 +44,10 @@ async function examineDocker(cache: string): Promise<Finding[]> {
     { piece, state: 'impossible', detail },
     images('impossible', 'they need Docker Engine'),
   ];
-  const far = elsewhere(resolveDockerHost());
+  const host = resolveDockerHost();
+  const far = elsewhere(host);
   if (far !== undefined) return impossible(far);
-  const facts = await dockerFacts();
+  const facts = await dockerFacts(host);
   const decision = decideDocker(facts);
   if (decision.kind === 'refuse') return impossible(decision.message);
   if (decision.kind === 'start') {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import * as z from 'zod';
 import { labelKeys } from '../components/labels.js';
+import { lateOom } from '../engine/oom-kill.js';
 import { withDeadline } from './deadline.js';
 import type { Scope } from './docker.js';
 import { parseJson } from './json.js';
@@ -52,9 +53,6 @@ export function faultOf(watch: EventWatch | undefined, nowMs: number): Fault | u
 /** `disconnect` is the network's, all others are the container's. */
 const watchedActions = ['create', 'oom', 'kill', 'die', 'pause', 'health_status', 'disconnect'];
 const inspectDeadlineMs = 5_000;
-/** The engine hears of an OOM kill and of the end that it led to in different ways: now and then of the end first. */
-const lateOomMs = 1_000;
-const lateOomIntervalMs = 20;
 /** A probe that runs when its container ends fails with it, which the engine may tell before the end. */
 const endOfProbeMs = 300;
 
@@ -163,9 +161,9 @@ export async function watchEvents(docker: Docker, scope: Scope): Promise<EventWa
     settled,
     async stop() {
       await settled();
-      const deadlineMs = performance.now() + lateOomMs;
+      const deadlineMs = performance.now() + lateOom.deadlineMs;
       while (brokenOff === undefined && endsUnexplained(events) && performance.now() < deadlineMs)
-        await sleep(lateOomIntervalMs);
+        await sleep(lateOom.intervalMs);
       stopped = true;
       stream.destroy();
       return { events, seen: [...services.values()], ...(brokenOff === undefined ? {} : { brokenOff }) };

@@ -2,7 +2,7 @@ import { labelKeys } from '../components/labels.js';
 import type { Labelled } from './docker.js';
 import type { Lease, Leases } from './leases.js';
 import { hasExpired, type Moment } from './moment.js';
-import { isIsoTime, type StackLabels } from './stack-state.js';
+import { areOfOneStack, isIsoTime, stackLabelsOf, type StackLabels } from './stack-state.js';
 
 /** A stack that nobody answers for any more. */
 export interface Orphan {
@@ -115,22 +115,21 @@ function byLabel(
   { refused }: GcPlan,
 ): void {
   for (const { kind, name, labels } of resources) {
-    const { [labelKeys.stack]: stack, [labelKeys.run]: run, [labelKeys.suite]: suite } = labels;
-    const expiresAt = labels[labelKeys.expiresAt];
+    const own = stackLabelsOf(labels);
     const what = `${kind} ${name}`;
-    if (stack === undefined || run === undefined || suite === undefined || expiresAt === undefined) {
+    if (own === undefined) {
       refused.push(`${what}: it has not all of this project's labels`);
       continue;
     }
+    const { stack, expiresAt } = own;
     if (leased.has(stack)) continue;
-    const own = { stack, run, suite, expiresAt };
     const others = candidates.get(stack);
     if (!isIsoTime(expiresAt)) {
       refused.push(`${what}: label ${labelKeys.expiresAt} is ${JSON.stringify(expiresAt)}, no time`);
       candidates.set(stack, undefined);
     } else if (!candidates.has(stack)) {
       candidates.set(stack, own);
-    } else if (others !== undefined && !isSame(others, own)) {
+    } else if (others !== undefined && !areOfOneStack(others, own)) {
       refused.push(`${what}: others of ${stack} have other labels, so there are two stacks of this name`);
       candidates.set(stack, undefined);
     }
@@ -156,11 +155,8 @@ function byState(states: readonly StackInState[], candidates: Candidates, { refu
       leaveAlone(stack, `its state has the expiry ${JSON.stringify(state.labels.expiresAt)}, no time`);
     } else if (!candidates.has(stack)) {
       candidates.set(stack, state.labels);
-    } else if (labelled !== undefined && !isSame(labelled, state.labels)) {
+    } else if (labelled !== undefined && !areOfOneStack(labelled, state.labels)) {
       leaveAlone(stack, 'what the engine has of it has other labels, so there are two stacks of this name');
     }
   }
 }
-
-const isSame = (one: StackLabels, other: StackLabels): boolean =>
-  one.run === other.run && one.suite === other.suite && one.expiresAt === other.expiresAt;

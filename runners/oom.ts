@@ -1,4 +1,5 @@
 import type { ServiceName } from '../components/services.js';
+import { killedCode } from '../engine/oom-kill.js';
 import type { Crash, Memory } from './report/record.js';
 
 /** What the engine reports of a container of the environment. */
@@ -92,8 +93,6 @@ function disturbancesOf(events: readonly ContainerEvent[]): Crash[] {
   });
 }
 
-/** By SIGKILL: the kernel's, the engine's, or somebody's on the host. */
-const killedCode = 137;
 /** Any code above is that of a signal. */
 const highestOwnCode = 128;
 

@@ -13,6 +13,22 @@ export interface StackLabels {
   expiresAt: string;
 }
 
+/** @returns undefined when it hasn't all of this project's labels. */
+export function stackLabelsOf(labels: Readonly<Record<string, string>>): StackLabels | undefined {
+  const { [labelKeys.stack]: stack, [labelKeys.run]: run, [labelKeys.suite]: suite } = labels;
+  const expiresAt = labels[labelKeys.expiresAt];
+  if (stack === undefined || run === undefined || suite === undefined || expiresAt === undefined)
+    return undefined;
+  return { stack, run, suite, expiresAt };
+}
+
+/** Whether two are of one stack: others of its name were made at another time. */
+export const areOfOneStack = (one: StackLabels, other: StackLabels): boolean =>
+  one.stack === other.stack &&
+  one.run === other.run &&
+  one.suite === other.suite &&
+  one.expiresAt === other.expiresAt;
+
 /** The stack's tag that says until when it was prolonged: unlike a label, it can change while containers run. */
 const extensionTag = labelKeys.expiresAt;
 
@@ -26,11 +42,11 @@ const labelledSchema = z.object({
   inputs: z.union([
     z
       .object({ labels: z.array(z.object({ label: z.string(), value: z.string() })) })
-      .transform(({ labels }) => new Map(labels.map(({ label, value }) => [label, value]))),
+      .transform(({ labels }) => Object.fromEntries(labels.map(({ label, value }) => [label, value]))),
     z
       .object({ tags: z.record(z.string(), z.unknown()) })
       // The official provider puts notes of its own among them.
-      .transform(({ tags }) => new Map(Object.entries(tags).filter(isTextual))),
+      .transform(({ tags }) => Object.fromEntries(Object.entries(tags).filter(isTextual))),
   ]),
 });
 
@@ -41,17 +57,8 @@ const labelledSchema = z.object({
 export function labelsInState(exported: string): StackLabels | undefined {
   for (const resource of resourcesIn(exported)) {
     const { success, data } = labelledSchema.safeParse(resource);
-    if (!success) continue;
-    const labels = data.inputs;
-    const [stack, run, suite, expiresAt] = [
-      labels.get(labelKeys.stack),
-      labels.get(labelKeys.run),
-      labels.get(labelKeys.suite),
-      labels.get(labelKeys.expiresAt),
-    ];
-    if (stack !== undefined && run !== undefined && suite !== undefined && expiresAt !== undefined) {
-      return { stack, run, suite, expiresAt };
-    }
+    const labels = success ? stackLabelsOf(data.inputs) : undefined;
+    if (labels !== undefined) return labels;
   }
   return undefined;
 }

@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { labelKeys } from '../components/labels.js';
 import { connectDocker } from '../engine/docker.js';
 import type { Progress } from '../engine/progress.js';
 import { setUp } from '../engine/setup.js';
@@ -20,7 +19,7 @@ import { environmentFileName, runsFolder } from './plan.js';
 import type { Leftover } from './report/record.js';
 import { restoreSettings } from './settings-before.js';
 import { standingStacks, type StandingStacks } from './stack.js';
-import type { StackLabels } from './stack-state.js';
+import { areOfOneStack, stackLabelsOf, type StackLabels } from './stack-state.js';
 import { removeStrays } from './strays.js';
 
 /** Which stacks: one by its name, or all of a branch. */
@@ -78,11 +77,10 @@ async function chooseStacks(choice: DownChoice, stacks: StandingStacks): Promise
   return all.filter((name) => name === slug || isStackOf(slug, name));
 }
 
-const isOf = ({ stack, run, suite, expiresAt }: StackLabels, labels: Labelled['labels']): boolean =>
-  labels[labelKeys.stack] === stack &&
-  labels[labelKeys.run] === run &&
-  labels[labelKeys.suite] === suite &&
-  labels[labelKeys.expiresAt] === expiresAt;
+const isOf = (own: StackLabels, { labels }: Labelled): boolean => {
+  const others = stackLabelsOf(labels);
+  return others !== undefined && areOfOneStack(own, others);
+};
 
 /** As far as its lock tells, which only a backend of files does. */
 async function isNobodyAtWork(backend: string, stack: string): Promise<boolean> {
@@ -116,7 +114,7 @@ async function destroyOne({
   if (labels !== undefined && (await isNobodyAtWork(backend, name))) {
     // Of this very stack: one of the same name in another state has another expiry.
     const leftovers = async (): Promise<Leftover[]> =>
-      (await engine.everything()).filter(({ labels: its }) => isOf(labels, its));
+      (await engine.everything()).filter((resource) => isOf(labels, resource));
     const remove: Place['remove'] = (strays) => engine.remove(strays);
     await removeStrays(stack, { leftovers, remove }, { runId: labels.run, suite: labels.suite });
   }

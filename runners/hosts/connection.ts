@@ -1,6 +1,7 @@
 import { get } from 'node:http';
+import { files } from '../../engine/ssh/client.js';
 import { answers, ensureTunnel, isConnected, openingOf, probe } from '../../engine/ssh/tunnel.js';
-import { describeTarget, dockerHostOfTunnel, type SshTarget } from '../../engine/ssh/target.js';
+import { describeTarget, type SshTarget } from '../../engine/ssh/target.js';
 import { awaitTunnel } from '../../engine/ssh/await.js';
 import { systemClock, waitUntil } from '../../engine/wait.js';
 
@@ -99,7 +100,7 @@ export function keepConnection(folder: string, target: SshTarget): Connection {
 /** Of one that would never end by itself: there are no such events. */
 function endOfStream(folder: string, signal: AbortSignal): Promise<void> {
   const filters = encodeURIComponent(JSON.stringify({ type: ['daemon'], event: ['none'] }));
-  const socketPath = dockerHostOfTunnel(folder).slice('unix://'.length);
+  const { socket: socketPath } = files(folder);
   return new Promise((resolve) => {
     const request = get({ socketPath, path: `/events?filters=${filters}`, signal });
     request.on('response', (response) => {

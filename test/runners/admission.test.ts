@@ -71,6 +71,7 @@ describe('as many jobs as a host can do', () => {
 
   test('are bounded by its memory', () => {
     expect(jobsFor(13_696, host, 5)).toBe(1);
+    expect(jobsFor(7_552, host, 5)).toBe(2);
     expect(jobsFor(7_500, host, 5)).toBe(3);
   });
 

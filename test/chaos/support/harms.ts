@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { Endpoints } from '../../../components/outputs.js';
 import { serviceNames, type ServiceName } from '../../../components/services.js';
+import { killedCode } from '../../../engine/oom-kill.js';
 import { systemClock, waitUntil } from '../../../engine/wait.js';
 import { parseStats } from '../../../runners/memory.js';
 import type { Crash } from '../../../runners/report/record.js';
@@ -92,7 +93,6 @@ export const hastyHealthChecks = {
   redis: { healthCheck: { intervalSeconds: 1, timeoutSeconds: 3, retries: 2, startPeriodSeconds: 0 } },
 };
 
-const killedCode = 137;
 const wait = { deadlineMs: 60_000, intervalMs: 50 };
 const bytesPerMb = 1024 * 1024;
 

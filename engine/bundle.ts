@@ -58,10 +58,11 @@ async function writeWhole(file: string, text: string, mode: number): Promise<voi
   await replaceFile(file, text, mode);
 }
 
+export type BundleOptions = Required<Pick<BuildOptions, 'outfile'>> &
+  Pick<BuildOptions, 'entryPoints' | 'stdin' | 'mainFields'>;
+
 /** Makes one file of JavaScript of a program and its packages, which doesn't pass through this process's memory. */
-export async function bundleForNode(
-  options: Required<Pick<BuildOptions, 'outfile'>> & Pick<BuildOptions, 'entryPoints' | 'stdin'>,
-): Promise<void> {
+export async function bundleForNode(options: BundleOptions): Promise<void> {
   await build({
     ...options,
     bundle: true,

@@ -1,9 +1,8 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
-import { bundleForNode, bundleStarter } from '../engine/bundle.js';
-import { sha256OfFile } from '../engine/cache.js';
+import { bundleStarter } from '../engine/bundle.js';
 import { outputFile } from '../engine/output-file.js';
+import { compile } from './compile.js';
 import { mayStartMessage, type HostMessage } from './host-messages.js';
 import { relayTo } from './relay.js';
 import { describeExit } from './exec.js';
@@ -24,38 +23,20 @@ export interface ProgramHost {
   end: () => Promise<void>;
 }
 
-const keptMs = 24 * 60 * 60_000;
-
 /**
  * The Pulumi program with all its packages as one JavaScript file: each `up` loads it in a fifth of the time that its
- * sources and the SDK take file by file. The file is called after what is in it, so that a run goes on with the
- * program that it began with.
+ * sources and the SDK take file by file.
  * @param program the module that has it as its default.
  * @returns the file's path.
  */
-export async function compileProgram(
+export const compileProgram = (
   checkout: string,
   program = path.join(checkout, 'index.ts'),
-): Promise<string> {
-  // Inside the checkout: the packages that stay outside the file are found from there.
-  const folder = path.join(checkout, '.rehearsal', 'programs');
-  const draft = path.join(folder, `draft-${String(process.pid)}.cjs`);
-  await bundleForNode({
-    stdin: {
-      contents: `import program from ${JSON.stringify(program)}; import { serve } from './program-host.js'; serve(program);`,
-      resolveDir: import.meta.dirname,
-    },
-    outfile: draft,
-  });
-  const file = path.join(folder, `${(await sha256OfFile(draft)).slice(0, 12)}.cjs`);
-  await rename(draft, file);
-  for (const name of await readdir(folder)) {
-    const other = path.join(folder, name);
-    const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Date.now() }));
-    if (Date.now() - mtimeMs > keptMs) await rm(other, { force: true });
-  }
-  return file;
-}
+): Promise<string> =>
+  compile(
+    checkout,
+    `import program from ${JSON.stringify(program)}; import { serve } from './program-host.js'; serve(program);`,
+  );
 
 /**
  * Starts a process for one `up`, which loads the program while the CLI is still at other things.

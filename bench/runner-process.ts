@@ -3,6 +3,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
+import { npmStart } from '../engine/npm-start.js';
 import { checkout } from '../engine/state.js';
 import { newRunId } from '../runners/names.js';
 import { runRecordSchema, type RunRecord, type SuiteRecord } from '../runners/report/record.js';
@@ -54,7 +55,8 @@ export async function runRunner(
   await writeFile(file, stringify({ config }));
   const cpuBefore = statOf('self')?.childrenCpuSeconds ?? 0;
   const startedMs = performance.now();
-  const runner = execa(process.execPath, ['engine/bootstrap.mjs', 'run', '--stack', stack, ...args], {
+  const [command, ...start] = npmStart();
+  const runner = execa(command, [...start, '--stack', stack, ...args], {
     cwd: checkout,
     stdin: 'ignore',
     all: true,

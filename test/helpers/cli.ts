@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
+import { npmStart } from '../../engine/npm-start.js';
 import { checkout } from '../../engine/state.js';
 
 export interface CliOptions {
@@ -41,7 +42,7 @@ export async function runCli({
   if (settings !== undefined) await writeFile(settingsFile, settings);
   try {
     const chosenStack = settings === undefined ? [] : ['--stack', stack];
-    const cli = [process.execPath, 'engine/bootstrap.mjs', 'run', ...chosenStack, ...args];
+    const cli = [...npmStart(), ...chosenStack, ...args];
     const [command = '', ...rest] = [...within, ...cli];
     const subprocess = execa(command, rest, {
       cwd: checkout,

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { labelKeys } from '../../../components/labels.js';
 import { connectDocker, resolveDockerHost } from '../../../engine/docker.js';
+import { npmStart } from '../../../engine/npm-start.js';
 import { checkout } from '../../../engine/state.js';
 import { waitUntil } from '../../../engine/wait.js';
 import { dockerEngine } from '../../../runners/docker.js';
@@ -88,7 +89,7 @@ export async function newWard({
       const file = path.join(checkout, settingsFile(stack));
       if (config !== undefined) await writeFile(file, stringify({ config }));
       const chosen = config === undefined ? ['--suite', suite] : ['--stack', stack];
-      const cli = [process.execPath, 'engine/bootstrap.mjs', 'run', '--profile', 'small', ...chosen];
+      const cli = [...npmStart(), '--profile', 'small', ...chosen];
       const [command = '', ...args] = [...within, ...cli];
       const earlier = new Set((await records()).map(({ folder }) => folder));
       const subprocess = execa(command, args, {

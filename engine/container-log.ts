@@ -1,17 +1,41 @@
+import { StringDecoder } from 'node:string_decoder';
+
 const headerBytes = 8;
 
 /**
- * The text of a container's output, stdout and stderr as they came. Without a terminal the engine packs it into
- * frames: a header of 8 bytes, the last 4 of them the length, then the text. What was cut off at the end is left
- * out.
+ * Without a terminal the engine packs a container's output, stdout and stderr as they came, into frames: a header of
+ * 8 bytes, the last 4 of them the length, then the text.
  */
-export function textOfFrames(frames: Buffer): string {
+function unpack(packed: Buffer): { text: Buffer; rest: Buffer } {
   const parts: Buffer[] = [];
-  for (let at = 0; at + headerBytes <= frames.length;) {
-    const end = at + headerBytes + frames.readUInt32BE(at + headerBytes - 4);
-    parts.push(frames.subarray(at + headerBytes, end));
+  let at = 0;
+  while (at + headerBytes <= packed.length) {
+    const end = at + headerBytes + packed.readUInt32BE(at + headerBytes - 4);
+    if (end > packed.length) break;
+    parts.push(packed.subarray(at + headerBytes, end));
     at = end;
   }
+  return { text: Buffer.concat(parts), rest: packed.subarray(at) };
+}
+
+/** The text of a container's output. What of its last frame was cut off is left out. */
+export function textOfFrames(frames: Buffer): string {
   // Decoded once: a character may be split between two frames.
-  return Buffer.concat(parts).toString();
+  return unpack(frames).text.toString();
+}
+
+/** The lines of a container's output, as many at once as come at once. */
+export async function* linesOfFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
+  const decoder = new StringDecoder();
+  let packed: Buffer = Buffer.alloc(0);
+  let begun = '';
+  for await (const chunk of chunks) {
+    const { text, rest } = unpack(Buffer.concat([packed, chunk]));
+    packed = rest;
+    const lines = `${begun}${decoder.write(text)}`.split('\n');
+    begun = lines.pop() ?? '';
+    if (lines.length > 0) yield lines;
+  }
+  begun += decoder.end();
+  if (begun !== '') yield [begun];
 }

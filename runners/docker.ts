@@ -1,6 +1,7 @@
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import * as z from 'zod';
-import { textOfFrames } from '../engine/container-log.js';
+import { linesOfFrames } from '../engine/container-log.js';
 import { labelKeys } from '../components/labels.js';
 import { cgroupOf } from './cgroup.js';
 import { withDeadline } from './deadline.js';
@@ -10,6 +11,7 @@ import type { Leftover, RunRecord } from './report/record.js';
 import { limitsByStack } from './limits.js';
 import { sampleMemory, type MemoryWatch } from './memory.js';
 import type { SampledContainer } from './memory-summary.js';
+import type { Lines } from './service-log.js';
 
 /** The resources of one suite's environment, by their labels. */
 export interface Scope {
@@ -21,8 +23,8 @@ export interface ContainerReport {
   state: ContainerState;
   /** As the engine prints it. Holds passwords. */
   inspect: Docker.ContainerInspectInfo;
-  /** The last lines of stdout and stderr, with their times. */
-  log: string;
+  /** Reads all that the engine has of stdout and stderr, up to 20 MB, with their times. May hold passwords. */
+  readLog: <T>(read: (lines: Lines) => Promise<T>) => Promise<T>;
 }
 
 export interface Labelled extends Leftover {
@@ -62,8 +64,8 @@ const infoSchema = z.object({
 });
 
 const answerDeadlineMs = 30_000;
-/** All of all logs, over a slow line, too. */
-const reportsDeadlineMs = 180_000;
+/** All of it, over a slow line, too. */
+const logDeadlineMs = 180_000;
 
 const answered = <T>(question: string, answer: Promise<T>, deadlineMs = answerDeadlineMs): Promise<T> =>
   withDeadline(`the Docker Engine's answer (${question})`, deadlineMs, answer);
@@ -89,7 +91,7 @@ export function dockerEngine(docker: Docker, isHere = true): ContainerEngine {
     watchEvents: (scope) => answered('events', watchEvents(docker, scope)),
     sampleMemory: (containers, file, events) =>
       sampleMemory(docker, containers, file, events, isHere ? cgroupOf : () => undefined),
-    reports: (scope) => answered('inspect and logs', reportsOf(docker, scope), reportsDeadlineMs),
+    reports: (scope) => answered('inspect', reportsOf(docker, scope)),
     leftovers: (scope) => answered('lists by label', leftoversOf(docker, scope)),
     kill: (scope) => answered('kill', killAll(docker, scope)),
     limitsByStack: () => answered('limits by stack', limits()),
@@ -161,13 +163,11 @@ const endedCodes = [notFound, 409];
 
 async function reportsOf(docker: Docker, scope: Scope): Promise<ContainerReport[]> {
   const containers = await docker.listContainers({ all: true, filters: { label: labelFilter(scope) } });
-  return Promise.all(containers.map(({ Id }) => reportOf(docker.getContainer(Id))));
+  return Promise.all(containers.map(({ Id }) => reportOf(docker, Id)));
 }
 
-async function reportOf(container: Docker.Container): Promise<ContainerReport> {
-  const inspect = await container.inspect();
-  // All that the engine keeps, up to 20 MB: what a service met early on counts as well.
-  const log = await container.logs({ stdout: true, stderr: true, timestamps: true });
+async function reportOf(docker: Docker, id: string): Promise<ContainerReport> {
+  const inspect = await docker.getContainer(id).inspect();
   const { Running, OOMKilled, ExitCode } = inspect.State;
   return {
     state: {
@@ -177,6 +177,36 @@ async function reportOf(container: Docker.Container): Promise<ContainerReport> {
       exitCode: ExitCode,
     },
     inspect,
-    log: textOfFrames(log),
+    readLog: (read) => readLog(docker, id, read),
   };
+}
+
+async function readLog<T>(docker: Docker, id: string, read: (lines: Lines) => Promise<T>): Promise<T> {
+  const output = await answered('log', openLog(docker, id));
+  try {
+    return await answered('log', read(linesOfFrames(output)), logDeadlineMs);
+  } finally {
+    output.destroy();
+  }
+}
+
+/** Dockerode's own `logs` gathers a log in memory, unless it follows it. */
+const openLog = (docker: Docker, id: string): Promise<Readable> =>
+  new Promise((resolve, reject) => {
+    const request = {
+      path: `/containers/${id}/logs?`,
+      method: 'GET',
+      isStream: true,
+      statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+      options: { stdout: true, stderr: true, timestamps: true },
+    };
+    (docker.modem as Modem).dial(request, (error, output) => {
+      if (error === null) resolve(output);
+      else reject(error);
+    });
+  });
+
+/** Its types leave it open. */
+interface Modem {
+  dial(request: object, done: (error: Error | null, output: Readable) => void): void;
 }

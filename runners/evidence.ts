@@ -2,15 +2,19 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { serviceNames } from '../components/services.js';
 import type { Outputs } from '../components/outputs.js';
-import { redact, secretsOfVariables } from '../engine/redact.js';
+import { secretsOfVariables } from '../engine/redact.js';
 import type { ContainerEngine, ContainerReport, Scope } from './docker.js';
 import { messageOf } from './errors.js';
 import type { EventWatch } from './event-watch.js';
-import { findExhaustions } from './exhaustion.js';
-import { findFullDisks, inOrder, type ServiceLog } from './faults.js';
-import { findCrashes } from './oom.js';
+import { findExhaustions, limitLines } from './exhaustion.js';
+import { findFullDisks, fullDiskLine, inOrder } from './faults.js';
+import { findCrashes, type ContainerState } from './oom.js';
 import { redactDeep, redactFolder, secretsOfEndpoints } from './redact.js';
 import type { Crash, Measured, Memory } from './report/record.js';
+import { saveServiceLog, type ServiceLog } from './service-log.js';
+
+/** What a line of any log says that the verdict needs. */
+const tellingLines = [...limitLines, fullDiskLine];
 
 interface Source {
   scope: Scope;
@@ -26,7 +30,7 @@ interface Source {
 interface Evidence {
   /** In the order of time. */
   crashes: Measured<Crash[]>;
-  /** Of every container that could be asked. Passwords are in them. */
+  /** Of every container whose log could be read. Passwords are in them. */
   logs: ServiceLog[];
   /** What couldn't be had, in words. */
   problems: string[];
@@ -51,22 +55,23 @@ export async function collectEvidence(
     ...(outputs === undefined ? [] : secretsOfEndpoints(outputs.endpoints)),
     ...(reports ?? []).flatMap(({ inspect }) => secretsOfVariables(inspect.Config.Env, secretVariables)),
   ];
-  try {
-    await save(reports ?? [], folder, secrets);
-  } catch (error) {
-    problems.push(`the evidence can't be saved: ${messageOf(error)}`);
-  }
-  problems.push(...(await redactFolder(folder, secrets)));
-  const crashes = await crashesOf(events, reports, outputs, memory.measured ? memory.value : undefined);
-  return { crashes, logs: logsOf(reports ?? []), problems, secrets };
+  const read = await saveAll(reports ?? [], path.join(folder, 'logs'), secrets);
+  problems.push(...read.problems, ...(await redactFolder(folder, secrets)));
+  const { logs } = read;
+  const known: Measured<ContainerState[]> =
+    reports === undefined
+      ? { measured: false, reason: "the containers can't be inspected" }
+      : read.unread[0] === undefined
+        ? { measured: true, value: reports.map(({ state }) => state) }
+        : { measured: false, reason: read.unread[0] };
+  const crashes = await crashesOf(events, known, logs, outputs, memory.measured ? memory.value : undefined);
+  return { crashes, logs, problems, secrets };
 }
-
-const logsOf = (reports: readonly ContainerReport[]): ServiceLog[] =>
-  reports.map(({ state: { service }, log }) => ({ service, log }));
 
 async function crashesOf(
   watch: EventWatch,
-  reports: readonly ContainerReport[] | undefined,
+  states: Measured<ContainerState[]>,
+  logs: readonly ServiceLog[],
   outputs: Outputs | undefined,
   memory: Memory | undefined,
 ): Promise<Measured<Crash[]>> {
@@ -77,30 +82,49 @@ async function crashesOf(
   if (outputs !== undefined && unseen.length > 0) {
     return { measured: false, reason: `the engine's events lack the creation of ${unseen.join(', ')}` };
   }
-  if (reports === undefined) return { measured: false, reason: "the containers can't be inspected" };
-  const states = reports.map(({ state }) => state);
+  if (!states.measured) return states;
   // Before everything is up, a service that isn't there yet hasn't crashed.
-  const there = new Set([...states, ...events].map(({ service }) => service));
-  const logs = logsOf(reports);
+  const there = new Set([...states.value, ...events].map(({ service }) => service));
   const crashes = findCrashes(
-    { events, states, memory, exhaustions: findExhaustions(logs) },
+    { events, states: states.value, memory, exhaustions: findExhaustions(logs) },
     outputs === undefined ? [...there] : serviceNames,
   );
   return { measured: true, value: inOrder([...crashes, ...findFullDisks(logs)]) };
 }
 
-async function save(
+/** Writes what each container is and said. What can't be written is read all the same. */
+async function saveAll(
   reports: readonly ContainerReport[],
   folder: string,
   secrets: readonly string[],
-): Promise<void> {
-  const logs = path.join(folder, 'logs');
-  await mkdir(logs, { recursive: true });
-  for (const { state, inspect, log } of reports) {
-    await writeFile(path.join(logs, `${state.service}.log`), redact(log, secrets));
-    await writeFile(
-      path.join(logs, `${state.service}.json`),
-      JSON.stringify(redactDeep(inspect, secrets), undefined, 2),
-    );
-  }
+): Promise<{ logs: ServiceLog[]; unread: string[]; problems: string[] }> {
+  let unsaved: unknown;
+  const isUnsaved = (error: unknown): void => {
+    unsaved ??= error;
+  };
+  const unread: string[] = [];
+  await mkdir(folder, { recursive: true }).catch(isUnsaved);
+  const found = await Promise.all(
+    reports.map(async ({ state: { service }, inspect, readLog }) => {
+      const described = JSON.stringify(redactDeep(inspect, secrets), undefined, 2);
+      await writeFile(path.join(folder, `${service}.json`), described).catch(isUnsaved);
+      const file = path.join(folder, `${service}.log`);
+      try {
+        return await readLog((lines) =>
+          saveServiceLog({ service, lines, file }, tellingLines, secrets, isUnsaved),
+        );
+      } catch (error) {
+        unread.push(`the log of ${service} can't be read: ${messageOf(error)}`);
+        return undefined;
+      }
+    }),
+  );
+  return {
+    logs: found.filter((log) => log !== undefined),
+    problems: [
+      ...unread,
+      ...(unsaved === undefined ? [] : [`the evidence can't be saved: ${messageOf(unsaved)}`]),
+    ],
+    unread,
+  };
 }

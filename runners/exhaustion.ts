@@ -1,5 +1,5 @@
-import type { ServiceLog } from './faults.js';
 import type { Crash } from './report/record.js';
+import type { ServiceLog } from './service-log.js';
 
 /** A limit that a program sets itself, below its container's: the kernel kills nobody there. */
 interface Rule {
@@ -26,15 +26,18 @@ const rules: readonly Rule[] = [
   { limit: "PostgreSQL's memory", line: /\b(?:ERROR|FATAL): +out of memory\b/, of: 'postgres' },
 ];
 
+/** Lines that say that a limit was met. */
+export const limitLines: readonly RegExp[] = rules.map(({ line }) => line);
+
 const longestEvidence = 500;
 
 /** The services that met a limit of their own, each limit once, by the first line that says so. */
 export function findExhaustions(logs: readonly ServiceLog[]): Crash[] {
   return rules.flatMap((rule) => {
     const found = new Map<string, Crash>();
-    for (const { service: speaker, log } of logs) {
+    for (const { service: speaker, telling } of logs) {
       const service = rule.of ?? speaker;
-      const crash = found.has(service) ? undefined : exhaustionOf(rule, service, speaker, log);
+      const crash = found.has(service) ? undefined : exhaustionOf(rule, service, speaker, telling);
       if (crash !== undefined) found.set(service, crash);
     }
     return [...found.values()];
@@ -45,9 +48,9 @@ function exhaustionOf(
   { limit, line }: Rule,
   service: string,
   speaker: string,
-  log: string,
+  telling: readonly string[],
 ): Crash | undefined {
-  const said = log.split('\n').find((text) => line.test(text));
+  const said = telling.find((text) => line.test(text));
   if (said === undefined) return undefined;
   const [time = '', ...words] = said.split(' ');
   const atMs = Date.parse(time);

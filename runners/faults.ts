@@ -1,21 +1,15 @@
 import { describeCrash } from './report/crash.js';
 import type { Crash, LastLines, Measured, Outcome, Phase } from './report/record.js';
+import type { ServiceLog } from './service-log.js';
 
-/** What a service wrote; each line begins with its time, as the engine notes it. */
-export interface ServiceLog {
-  service: string;
-  log: string;
-}
-
-/** In the words of the system, which PostgreSQL, Redis, nginx and ClickHouse quote, of Node and of ClickHouse. */
-const diskFull = /No space left on device|\bENOSPC\b|\bNOT_ENOUGH_SPACE\b/;
+/** A line that says that a disk was full: in the words of the system, which PostgreSQL, Redis, nginx and ClickHouse quote, of Node and of ClickHouse. */
+export const fullDiskLine = /No space left on device|\bENOSPC\b|\bNOT_ENOUGH_SPACE\b/;
 const longestEvidence = 500;
-const quotedLines = 20;
 
 /** The services whose disk was full, each once, by the line in which they said so. */
 export function findFullDisks(logs: readonly ServiceLog[]): Crash[] {
-  return logs.flatMap(({ service, log }): Crash[] => {
-    const line = log.split('\n').find((text) => diskFull.test(text));
+  return logs.flatMap(({ service, telling }): Crash[] => {
+    const line = telling.find((text) => fullDiskLine.test(text));
     if (line === undefined) return [];
     const [time = '', ...words] = line.split(' ');
     const atMs = Date.parse(time);
@@ -66,14 +60,9 @@ const headline = (crash: Crash): string =>
   `${crash.service} ${crash.kind}${crash.at === undefined ? '' : ` at ${crash.at}`}: ${describeCrash(crash)}`;
 
 function quote(service: string, logs: readonly ServiceLog[]): string {
-  const lines = lastLines(logs.find((candidate) => candidate.service === service)?.log ?? '');
+  const lines = logs.find((candidate) => candidate.service === service)?.last ?? [];
   const quoted = lines.length === 0 ? ['(none)'] : lines;
   return [`last log lines of ${service}:`, ...quoted.map((line) => `  ${line}`)].join('\n');
-}
-
-function lastLines(log: string): string[] {
-  const text = log.trimEnd();
-  return text === '' ? [] : text.split('\n').slice(-quotedLines);
 }
 
 /** The end of every service's log, unless there is nothing to explain. */
@@ -82,5 +71,5 @@ export function lastLinesOf(
   { crashes, logs }: { crashes: Measured<readonly Crash[]>; logs: readonly ServiceLog[] },
 ): LastLines[] {
   const allIsWell = outcome.kind === 'passed' && crashes.measured && crashes.value.length === 0;
-  return allIsWell ? [] : logs.map(({ service, log }) => ({ service, lines: lastLines(log) }));
+  return allIsWell ? [] : logs.map(({ service, last }) => ({ service, lines: [...last] }));
 }

@@ -106,7 +106,15 @@ export function engineBehind(connection: Connection, folder: string, where: stri
         },
       };
     }),
-    reports: behind((scope) => engine.reports(scope)),
+    reports: behind(async (scope) =>
+      (await engine.reports(scope)).map((report) => ({
+        ...report,
+        async readLog(read) {
+          await connection.ready();
+          return report.readLog(read);
+        },
+      })),
+    ),
     kill: behind((scope) => engine.kill(scope)),
     leftovers: behind((scope) => engine.leftovers(scope)),
     everything: behind(() => engine.everything()),

@@ -9,9 +9,10 @@ import { waitUntil } from '../../engine/wait.js';
 import { imageReference } from '../../images/manifest.js';
 import { dockerEngine, type ContainerEngine } from '../../runners/docker.js';
 import type { EventWatch } from '../../runners/event-watch.js';
-import { findExhaustions } from '../../runners/exhaustion.js';
+import { findExhaustions, limitLines } from '../../runners/exhaustion.js';
 import { findCrashes } from '../../runners/oom.js';
 import type { Crash } from '../../runners/report/record.js';
+import { readServiceLog } from '../../runners/service-log.js';
 import { heldBack, release } from '../helpers/containers.js';
 import { silentProgress } from '../helpers/progress.js';
 import { temporaryFolder } from '../helpers/temporary.js';
@@ -65,7 +66,10 @@ async function crashesOf(
   const { events, brokenOff } = await watch.stop();
   expect(brokenOff).toBeUndefined();
   const states = reports.map(({ state }) => state);
-  const exhaustions = findExhaustions(reports.map(({ log }) => ({ service: 'redis', log })));
+  const logs = await Promise.all(
+    reports.map(({ readLog }) => readLog((lines) => readServiceLog('redis', lines, limitLines))),
+  );
+  const exhaustions = findExhaustions(logs);
   return findCrashes({ events, states, exhaustions }, ['redis']);
 }
 
@@ -74,7 +78,8 @@ const hasEnded = async (container: Docker.Container): Promise<boolean> =>
 
 async function hasSaid(text: string): Promise<boolean> {
   const [report] = await engine.reports(scope);
-  return report?.log.includes(text) === true;
+  const log = await report?.readLog((lines) => readServiceLog('redis', lines, []));
+  return log?.last.some((line) => line.includes(text)) === true;
 }
 
 test('an OOM kill of the main process is one', async () => {
@@ -160,6 +165,14 @@ describe('a suite is told', () => {
     await engine.reports(scope);
     expect((await watch.stop()).events.map(({ action }) => action)).toEqual(['kill', 'die']);
   });
+});
+
+test('a limit that was met long before the end of a log is found', async () => {
+  const limit = "OOM command not allowed when used memory > 'maxmemory'";
+  const script = `echo "${limit}"; seq 200000; echo survived; sleep 1000`;
+  expect(await crashesOf(script, () => hasSaid('survived'))).toMatchObject([
+    { service: 'redis', kind: 'exhausted', evidence: expect.stringContaining(limit) },
+  ]);
 });
 
 test('a container that lives is no crash', async () => {

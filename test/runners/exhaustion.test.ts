@@ -3,14 +3,19 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { findExhaustions } from '../../runners/exhaustion.js';
 import { findCrashes } from '../../runners/oom.js';
+import type { ServiceLog } from '../../runners/service-log.js';
 
-const recorded = (name: string): string =>
-  readFileSync(path.resolve(import.meta.dirname, '../fixtures/exhaustion', `${name}.log`), 'utf8');
+const recorded = (name: string): string[] =>
+  readFileSync(path.resolve(import.meta.dirname, '../fixtures/exhaustion', `${name}.log`), 'utf8').split(
+    '\n',
+  );
+
+const log = (service: string, ...telling: string[]): ServiceLog => ({ service, telling, last: [] });
 
 const time = '2026-11-24T05:09:13.000000000Z';
 const at = '2026-11-24T05:09:13.000Z';
 const found = (service: string, ...lines: string[]): string[] =>
-  findExhaustions([{ service, log: lines.map((line) => `${time} ${line}\n`).join('') }]).map(
+  findExhaustions([log(service, ...lines.map((line) => `${time} ${line}`))]).map(
     ({ service: whose, evidence }) => `${whose}: ${evidence}`,
   );
 
@@ -35,7 +40,7 @@ describe('a limit of its own that a process met', () => {
       "PostgreSQL's memory was met, its log says: 2026-11-24 05:09:56.346 UTC [38] ERROR:  out of memory",
     ],
   ])('is found in the log that was recorded: %s', (name, service, when, evidence) => {
-    const crashes = findExhaustions([{ service, log: recorded(name) }]);
+    const crashes = findExhaustions([log(service, ...recorded(name))]);
     expect(crashes).toEqual([
       { service, kind: 'exhausted', at: when, evidence: expect.stringContaining(evidence) },
     ]);
@@ -43,7 +48,7 @@ describe('a limit of its own that a process met', () => {
 
   test("is Redis's when its client says so", () => {
     const reply = "ReplyError: OOM command not allowed when used memory > 'maxmemory'.";
-    expect(findExhaustions([{ service: 'backend', log: `${time} ${reply}\n` }])).toEqual([
+    expect(findExhaustions([log('backend', `${time} ${reply}`)])).toEqual([
       {
         service: 'redis',
         kind: 'exhausted',
@@ -55,7 +60,7 @@ describe('a limit of its own that a process met', () => {
 
   test('is told by the first of several clients, briefly', () => {
     const reply = `OOM command not allowed when used memory > 'maxmemory'. ${'x'.repeat(10_000)}`;
-    const logs = ['auth', 'backend'].map((service) => ({ service, log: `${time} ${reply}\n` }));
+    const logs = ['auth', 'backend'].map((service) => log(service, `${time} ${reply}`));
     const [crash, ...more] = findExhaustions(logs);
     expect(more).toEqual([]);
     expect(crash?.evidence).toContain('the log of auth says');
@@ -63,7 +68,7 @@ describe('a limit of its own that a process met', () => {
   });
 
   test("is ClickHouse's when its client quotes it", () => {
-    const [quote = ''] = /DB::Exception: Memory limit .*/.exec(recorded('clickhouse')) ?? [];
+    const [quote = ''] = /DB::Exception: Memory limit .*/.exec(recorded('clickhouse').join('\n')) ?? [];
     expect(found('backend', `{"level":"error","reason":"${quote}"}`)).toEqual([
       expect.stringMatching(/^clickhouse: .* the log of backend says/),
     ]);
@@ -80,8 +85,8 @@ describe('a limit of its own that a process met', () => {
   test('is named once, by the first line, and once for each service', () => {
     const line = 'FATAL ERROR: Ineffective mark-compacts near heap limit - JavaScript heap out of memory';
     const crashes = findExhaustions([
-      { service: 'auth', log: `${time} ${line}\n2026-11-24T05:10:00.000Z ${line}\n` },
-      { service: 'backend', log: `${time} ${line}\n` },
+      log('auth', `${time} ${line}`, `2026-11-24T05:10:00.000Z ${line}`),
+      log('backend', `${time} ${line}`),
     ]);
     expect(crashes.map(({ service, at: when }) => [service, when])).toEqual([
       ['auth', at],
@@ -90,12 +95,12 @@ describe('a limit of its own that a process met', () => {
   });
 
   test('is every one that was met, not only the first kind', () => {
-    const logs = ['postgres', 'clickhouse'].map((service) => ({ service, log: recorded(service) }));
+    const logs = ['postgres', 'clickhouse'].map((service) => log(service, ...recorded(service)));
     expect(findExhaustions(logs).map(({ service }) => service)).toEqual(['clickhouse', 'postgres']);
   });
 
   test('has no time where the log has none', () => {
-    const [crash] = findExhaustions([{ service: 'auth', log: 'x JavaScript heap out of memory' }]);
+    const [crash] = findExhaustions([log('auth', 'x JavaScript heap out of memory')]);
     expect(crash).toEqual({ service: 'auth', kind: 'exhausted', evidence: expect.any(String) });
   });
 
@@ -118,7 +123,7 @@ test.each([134, 139])(
       {
         events: [{ service: 'backend', action: 'die', exitCode, atMs: Date.parse(at) }],
         states: [{ service: 'backend', running: false, oomKilled: false, exitCode }],
-        exhaustions: findExhaustions([{ service: 'backend', log: recorded('v8-heap') }]),
+        exhaustions: findExhaustions([log('backend', ...recorded('v8-heap'))]),
       },
       ['backend'],
     );

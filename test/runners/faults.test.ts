@@ -19,15 +19,15 @@ describe('a full disk', () => {
     ['frontend', '[crit] 7#7: *1 pwrite() "/tmp/1" failed (28: No space left on device)'],
     ['backend', '{"level":"error","err":{"code":"ENOSPC"}}'],
   ])('of %s is found in its log, with the line and its time', (service, line) => {
-    const log = `${at(1)} ready\n${at(2)} ${line}\n${at(3)} ${line}\n`;
-    expect(findFullDisks([{ service, log }])).toEqual([
+    const telling = [`${at(1)} ready`, `${at(2)} ${line}`, `${at(3)} ${line}`];
+    expect(findFullDisks([{ service, telling, last: [] }])).toEqual([
       { service, kind: 'disk full', at: at(2), evidence: `its log says: ${line}` },
     ]);
   });
 
   test('is nothing that any log has', () => {
-    const log = `${at(1)} checkpoint complete\n${at(2)} ERROR: relation "x" does not exist\n`;
-    expect(findFullDisks([{ service: 'postgres', log }])).toEqual([]);
+    const telling = [`${at(1)} checkpoint complete`, `${at(2)} ERROR: relation "x" does not exist`];
+    expect(findFullDisks([{ service: 'postgres', telling, last: [] }])).toEqual([]);
   });
 });
 
@@ -38,7 +38,7 @@ test('faults are put in the order of time, those without a time last', () => {
 });
 
 describe('what a fault makes of its suite', () => {
-  const log = { service: 'redis', log: 'one\ntwo\n' };
+  const log = { service: 'redis', telling: [], last: ['one', 'two'] };
 
   test.each(['exit', 'oom', 'unhealthy', 'gone'] as const)(
     'a service that is "%s" under load is a finding: the suite has failed',

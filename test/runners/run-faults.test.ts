@@ -160,7 +160,9 @@ describe('a fault of the environment', () => {
     const line = 'ERROR:  could not extend file: No space left on device';
     const reports: ContainerEngine['reports'] = async (scope) =>
       (await fakeEngine().reports(scope)).map((report) =>
-        report.state.service === 'postgres' ? { ...report, log: `2026-01-01T00:00:00Z ${line}\n` } : report,
+        report.state.service === 'postgres'
+          ? { ...report, readLog: (read) => read([[`2026-01-01T00:00:00Z ${line}`]]) }
+          : report,
       );
     const record = await runWith([], { engine: fakeEngine({ reports }), plan: planFor(['one']) });
     expect(record.suites[0]?.crashes).toMatchObject({

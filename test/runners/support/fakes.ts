@@ -178,7 +178,7 @@ function reportOf(service: string): ContainerReport {
   return {
     state: { service, running: true, oomKilled: false, exitCode: 0 },
     inspect,
-    log: `${service} was told ${password}\n`,
+    readLog: (read) => read([[`${service} was told ${password}`]]),
   };
 }
 

@@ -1,4 +1,4 @@
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, stop, type BuildOptions, type Plugin } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -61,8 +61,21 @@ async function writeWhole(file: string, text: string, mode: number): Promise<voi
 export type BundleOptions = Required<Pick<BuildOptions, 'outfile'>> &
   Pick<BuildOptions, 'entryPoints' | 'stdin' | 'mainFields'>;
 
+let underWay = 0;
+
 /** Makes one file of JavaScript of a program and its packages, which doesn't pass through this process's memory. */
 export async function bundleForNode(options: BundleOptions): Promise<void> {
+  underWay += 1;
+  try {
+    await bundle(options);
+  } finally {
+    underWay -= 1;
+    // Its own process would keep up to 200 MB until the end of this one.
+    if (underWay === 0) await stop();
+  }
+}
+
+async function bundle(options: BundleOptions): Promise<void> {
   await build({
     ...options,
     bundle: true,

@@ -1,4 +1,4 @@
-import { StringDecoder } from 'node:string_decoder';
+import { lineCutter } from './lines.js';
 
 const headerBytes = 8;
 
@@ -26,16 +26,12 @@ export function textOfFrames(frames: Buffer): string {
 
 /** The lines of a container's output, as many at once as come at once. */
 export async function* linesOfFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
-  const decoder = new StringDecoder();
+  const cutter = lineCutter();
   let packed: Buffer = Buffer.alloc(0);
-  let begun = '';
   for await (const chunk of chunks) {
     const { text, rest } = unpack(Buffer.concat([packed, chunk]));
     packed = rest;
-    const lines = `${begun}${decoder.write(text)}`.split('\n');
-    begun = lines.pop() ?? '';
-    if (lines.length > 0) yield lines;
+    yield cutter.add(text);
   }
-  begun += decoder.end();
-  if (begun !== '') yield [begun];
+  yield cutter.end();
 }

@@ -18,19 +18,23 @@ export interface Cloud extends Place {
   refuseUnlessReady(instanceType: string): Promise<void>;
 }
 
-let client: Promise<typeof ec2> | undefined;
-
 /**
  * AWS's client knows 700 operations, which takes 90 MB of the runner's memory. As one file with those that are used
  * here it takes 30; whose stacks are all on machines of his own never waits for it.
  */
 async function loadClient(): Promise<typeof ec2> {
-  // Only as ES modules does it come apart.
-  const file = await compile(checkout, `export { ec2In } from './ec2.js';`, {
-    mainFields: ['module', 'main'],
-  });
-  return createRequire(import.meta.url)(file) as typeof ec2;
+  try {
+    // Only as ES modules does it come apart.
+    const options = { mainFields: ['module', 'main'] };
+    const file = await compile(checkout, `export { ec2In } from './ec2.js';`, options);
+    return createRequire(import.meta.url)(file) as typeof ec2;
+  } catch {
+    // Say on a full disk: what costs money is to be removed all the same.
+    return import('./ec2.js');
+  }
 }
+
+let client: Promise<typeof ec2> | undefined;
 
 export async function cloudIn(region: string): Promise<Cloud> {
   const { ec2In } = await (client ??= loadClient());

@@ -182,21 +182,24 @@ async function reportOf(docker: Docker, id: string): Promise<ContainerReport> {
 }
 
 async function readLog<T>(docker: Docker, id: string, read: (lines: Lines) => Promise<T>): Promise<T> {
-  const output = await answered('log', openLog(docker, id));
+  // An answer that comes when nobody waits for it any more would keep the process alive.
+  const over = new AbortController();
   try {
+    const output = await answered('log', openLog(docker, id, over.signal));
     return await answered('log', read(linesOfFrames(output)), logDeadlineMs);
   } finally {
-    output.destroy();
+    over.abort();
   }
 }
 
 /** Dockerode's own `logs` gathers a log in memory, unless it follows it. */
-const openLog = (docker: Docker, id: string): Promise<Readable> =>
+const openLog = (docker: Docker, id: string, abortSignal: AbortSignal): Promise<Readable> =>
   new Promise((resolve, reject) => {
     const request = {
       path: `/containers/${id}/logs?`,
       method: 'GET',
       isStream: true,
+      abortSignal,
       statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
       options: { stdout: true, stderr: true, timestamps: true },
     };

@@ -106,8 +106,12 @@ async function saveAll(
   await mkdir(folder, { recursive: true }).catch(isUnsaved);
   const found = await Promise.all(
     reports.map(async ({ state: { service }, inspect, readLog }) => {
-      const described = JSON.stringify(redactDeep(inspect, secrets), undefined, 2);
-      await writeFile(path.join(folder, `${service}.json`), described).catch(isUnsaved);
+      try {
+        const described = JSON.stringify(redactDeep(inspect, secrets), undefined, 2);
+        await writeFile(path.join(folder, `${service}.json`), described);
+      } catch (error) {
+        isUnsaved(error);
+      }
       const file = path.join(folder, `${service}.log`);
       try {
         return await readLog((lines) =>

@@ -2,7 +2,10 @@ import { describeCrash } from './report/crash.js';
 import type { Crash, LastLines, Measured, Outcome, Phase } from './report/record.js';
 import type { ServiceLog } from './service-log.js';
 
-/** A line that says that a disk was full: in the words of the system, which PostgreSQL, Redis, nginx and ClickHouse quote, of Node and of ClickHouse. */
+/**
+ * A line that says that a disk was full: in the words of the system, which PostgreSQL, Redis, nginx and ClickHouse
+ * quote, of Node and of ClickHouse.
+ */
 export const fullDiskLine = /No space left on device|\bENOSPC\b|\bNOT_ENOUGH_SPACE\b/;
 const longestEvidence = 500;
 

@@ -14,6 +14,7 @@ import { stackName } from './names.js';
 import { makePlan, type Choices, type Plan } from './plan.js';
 import { costLine } from './plan-report.js';
 import { compileProgram } from './program.js';
+import { junitReport } from './report/junit.js';
 import { markdownSummary } from './report/summary.js';
 import { runRecordSchema, type RunRecord } from './report/record.js';
 import { admit, run } from './run.js';
@@ -135,8 +136,6 @@ async function rehearseOn(
 }
 
 async function writeReports(record: RunRecord, folder: string): Promise<void> {
-  // A tenth of what a run would load, and not before its memory is free again.
-  const { junitReport } = await import('./report/junit.js');
   const reports = {
     'record.json': `${JSON.stringify(record, undefined, 2)}\n`,
     'junit.xml': junitReport(record),

@@ -38,6 +38,7 @@ export async function readServiceLog(
       telling.push(line);
       missing = missing.filter((pattern) => !told.includes(pattern));
     }
+    if (some.length === 0) continue;
     last = [...last, ...some].slice(-quotedLines);
     await take(some);
   }
@@ -57,12 +58,16 @@ export async function saveServiceLog(
   const forms = formsOf(secrets);
   const output = createWriteStream(file);
   output.on('error', onUnwritten);
+  const write = async (some: readonly string[]): Promise<void> => {
+    if (!output.writable || output.write(redactForms(`${some.join('\n')}\n`, forms))) return;
+    // Where it fails instead, that has been told.
+    await once(output, 'drain').catch(() => undefined);
+  };
   try {
-    return await readServiceLog(service, lines, patterns, async (some) => {
-      if (!output.writable || output.write(redactForms(`${some.join('\n')}\n`, forms))) return;
-      // Where it fails instead, that has been told.
-      await once(output, 'drain').catch(() => undefined);
-    });
+    return await readServiceLog(service, lines, patterns, write);
+  } catch (error) {
+    await write(['[the rest could not be read]']);
+    throw error;
   } finally {
     output.end();
     await finished(output).catch(() => undefined);

@@ -26,8 +26,8 @@ export const inspectSchema = z.object({
 
 /** What was saved of one service while its container was there. */
 export interface ServiceArtifacts {
-  /** Each line begins with its time, as the engine notes it. */
-  log: string;
+  /** Its lines, each of which begins with its time, as the engine notes it. There may be very many. */
+  log: Iterable<string>;
   inspect?: z.infer<typeof inspectSchema>;
 }
 
@@ -76,10 +76,37 @@ export function caseOf(
 }
 
 /** In the order of the log; where no log was saved, what the record quotes of it. */
-export function linesOf({ suite, artifacts }: Case, service: string): LogLine[] {
-  const saved = artifacts[service]?.log.trimEnd().split('\n');
-  const lines = saved ?? suite.lastLines.find((quoted) => quoted.service === service)?.lines ?? [];
-  return lines.filter((line) => line !== '').map((line) => parseLine(service, line));
+export function* linesOf({ suite, artifacts }: Case, service: string): Generator<LogLine> {
+  const quoted = suite.lastLines.find((each) => each.service === service)?.lines ?? [];
+  for (const line of artifacts[service]?.log ?? quoted) {
+    if (line !== '') yield parseLine(service, line);
+  }
+}
+
+/** The first line of the service's that is such a one. */
+export function firstLine(
+  of: Case,
+  service: string,
+  isSuch: (line: LogLine) => boolean,
+): LogLine | undefined {
+  for (const line of linesOf(of, service)) if (isSuch(line)) return line;
+  return undefined;
+}
+
+/** The last lines of the service's that are such ones, at most `count`. */
+export function lastLines(
+  of: Case,
+  service: string,
+  count: number,
+  isSuch: (line: LogLine) => boolean = () => true,
+): LogLine[] {
+  const last: LogLine[] = [];
+  for (const line of linesOf(of, service)) {
+    if (!isSuch(line)) continue;
+    last.push(line);
+    if (last.length > count) last.shift();
+  }
+  return last;
 }
 
 function parseLine(service: string, line: string): LogLine {

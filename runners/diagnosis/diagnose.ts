@@ -2,7 +2,16 @@ import { serviceNames } from '../../components/services.js';
 import type { Crash, Metric, RunRecord, SuiteRecord } from '../report/record.js';
 import type { Cause, Diagnosis, Evidence, Recommendation } from '../report/diagnosis-schema.js';
 import { crashMetricName, judgeRun } from '../verdict.js';
-import { caseOf, crashEvidence, linesOf, logEvidence, shortened, type Artifacts, type Case } from './case.js';
+import {
+  caseOf,
+  crashEvidence,
+  lastLines,
+  logEvidence,
+  shortened,
+  type Artifacts,
+  type Case,
+  type LogLine,
+} from './case.js';
 import type { Fact } from './facts.js';
 import { mergeChanges } from './merge-changes.js';
 import { rules } from './rules.js';
@@ -151,9 +160,8 @@ function allEvidence(of: Case, chain: readonly Cause[]): Evidence[] {
     ...failedTests(of.suite).slice(0, quotedTests),
     ...of.crashes.map(crashEvidence),
     ...serviceNames.flatMap((service) => {
-      const lines = linesOf(of, service);
-      const telling = befallen.has(service) ? lines : lines.filter(({ text }) => complaint.test(text));
-      return telling.slice(-quotedLines).map(logEvidence);
+      const isTelling = ({ text }: LogLine): boolean => befallen.has(service) || complaint.test(text);
+      return lastLines(of, service, quotedLines, isTelling).map(logEvidence);
     }),
   ];
   const quoted = textsOf(chain);

@@ -2,13 +2,14 @@ import type { Crash } from '../report/record.js';
 import type { Change } from '../report/diagnosis-schema.js';
 import {
   crashEvidence,
+  lastLines,
   limitOf,
-  linesOf,
   logEvidence,
   memoryOf,
   msBetween,
   variableOf,
   type Case,
+  type LogLine,
 } from './case.js';
 import { rule, type Advice, type Fact, type FactOf, type Rule } from './facts.js';
 import { memoryAdvice, mib, roundUpMb } from './numbers.js';
@@ -80,7 +81,7 @@ export const processRules: readonly Rule[] = [
       if (crash === undefined || crash.service !== ended?.service) return undefined;
       const apartMs = msBetween(crash.at, ended.at);
       if (apartMs !== undefined && Math.abs(apartMs) > togetherMs) return undefined;
-      const last = linesOf(of, crash.service).findLast(({ text }) => collection.test(text));
+      const [last] = lastLines(of, crash.service, 1, ({ text }) => collection.test(text));
       const heapMb = Number(collection.exec(last?.text ?? '')?.[1]);
       const limitMb = limitOf(of, crash.service);
       const at = Number.isFinite(heapMb) ? ` of ${mib(heapMb)}` : '';
@@ -153,8 +154,9 @@ export const processRules: readonly Rule[] = [
     causeOf(effect, of) {
       const crash = refusal(effect, of, /^PostgreSQL's memory/);
       if (crash === undefined) return undefined;
-      const lines = linesOf(of, 'postgres').filter(({ at }) => (msBetween(at, crash.at) ?? -1) >= 0);
-      const total = lines.findLast(({ text }) => grandTotal.test(text));
+      const isTotal = ({ at, text }: LogLine): boolean =>
+        grandTotal.test(text) && (msBetween(at, crash.at) ?? -1) >= 0;
+      const [total] = lastLines(of, 'postgres', 1, isTotal);
       const bytes = Number(grandTotal.exec(total?.text ?? '')?.[1]);
       if (total === undefined || !Number.isFinite(bytes)) return undefined;
       return {

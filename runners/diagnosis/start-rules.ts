@@ -1,5 +1,14 @@
 import { profiles, type ServiceName } from '../../components/services.js';
-import { linesOf, limitOf, logEvidence, msBetween, variableOf, type Case, type LogLine } from './case.js';
+import {
+  lastLines,
+  linesOf,
+  limitOf,
+  logEvidence,
+  msBetween,
+  variableOf,
+  type Case,
+  type LogLine,
+} from './case.js';
 import { rule, type Rule } from './facts.js';
 import { mib } from './numbers.js';
 
@@ -55,7 +64,8 @@ export const startRules: readonly Rule[] = [
       if (!inPhaseUp(of) || inspect === undefined || check === undefined || startedMs === undefined)
         return undefined;
       if (firstProbe === undefined || probes.some(({ ExitCode }) => ExitCode === 0)) return undefined;
-      const line = linesOf(of, service).findLast((each) => (msBetween(firstProbe.Start, each.at) ?? -1) >= 0);
+      const isLater = ({ at: saidAt }: LogLine): boolean => (msBetween(firstProbe.Start, saidAt) ?? -1) >= 0;
+      const [line] = lastLines(of, service, 1, isLater);
       if (line === undefined) return undefined;
       const fromSeconds = check.StartPeriod / nanosecondsPerMs / 1000;
       const startedSeconds = startedMs / 1000;

@@ -1,6 +1,6 @@
 import type { Crash, SuiteRecord } from '../report/record.js';
 import type { Evidence } from '../report/diagnosis-schema.js';
-import { crashEvidence, linesOf, logEvidence, shortened, type Case } from './case.js';
+import { crashEvidence, firstLine, lastLines, logEvidence, shortened, type Case } from './case.js';
 import { rule, type Fact, type Rule } from './facts.js';
 
 /** From a suite that isn't good for a "go" to the service that is to blame. */
@@ -44,7 +44,7 @@ function endedFact(of: Case, crash: Crash, link: string): Fact {
     kind: 'service ended',
     crash,
     says: `${service} ended with exit code ${String(exitCode)}`,
-    evidence: [crashEvidence(crash), ...linesOf(of, service).slice(-1).map(logEvidence)],
+    evidence: [crashEvidence(crash), ...lastLines(of, service, 1).map(logEvidence)],
     link: at === undefined ? link : `at ${at}; ${link}`,
   };
 }
@@ -109,7 +109,7 @@ export const suiteRules: readonly Rule[] = [
     causeOf(effect, of) {
       if (isCrash(effect) || !failsOfProcess(effect, of)) return undefined;
       for (const [service, line] of Object.entries(processDied)) {
-        const died = linesOf(of, service).find(({ text }) => line.test(text));
+        const died = firstLine(of, service, ({ text }) => line.test(text));
         const ended = of.crashes.some((crash) => crash.service === service && crash.exitCode !== undefined);
         if (died === undefined || ended) continue;
         return {

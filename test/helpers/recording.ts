@@ -28,14 +28,6 @@ export const recordingsFolder = path.join(import.meta.dirname, '..', 'fixtures',
 export function readRecording(name: string): Recording {
   const text = readFileSync(path.join(recordingsFolder, `${name}.json`), 'utf8');
   const { about, record, artifacts } = recordingSchema.parse(JSON.parse(text));
-  const ofSuites = record.suites.map(({ name: suite, folder }) => [suite, withText(artifacts[folder] ?? {})]);
+  const ofSuites = record.suites.map(({ name: suite, folder }) => [suite, artifacts[folder] ?? {}]);
   return { about, record, artifacts: Object.fromEntries(ofSuites) as Recording['artifacts'] };
 }
-
-const withText = (services: z.output<typeof recordingSchema>['artifacts'][string]): Artifacts =>
-  Object.fromEntries(
-    Object.entries(services).map(([service, { log, inspect }]) => [
-      service,
-      { log: log.join('\n'), ...(inspect === undefined ? {} : { inspect }) },
-    ]),
-  );

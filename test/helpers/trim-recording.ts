@@ -27,12 +27,9 @@ const timesMs = crashes.flatMap(({ at }) => (at === undefined ? [] : [Date.parse
 const untilMs = timesMs.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...timesMs) + aftermathMs;
 
 function trim({ log, inspect }: ServiceArtifacts, count: number): RecordingFile['artifacts'][string][string] {
-  const telling = log
-    .trimEnd()
-    .split('\n')
-    .filter(
-      (line) => !line.includes('"msg":"request"') && !(Date.parse(line.split(' ', 1)[0] ?? '') > untilMs),
-    );
+  const telling = [...log].filter(
+    (line) => !line.includes('"msg":"request"') && !(Date.parse(line.split(' ', 1)[0] ?? '') > untilMs),
+  );
   const lines = telling.slice(-count);
   if (inspect === undefined) return { log: lines };
   const Env = inspect.Config.Env.filter((text) => variables.includes(text.split('=', 1)[0] ?? ''));

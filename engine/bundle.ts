@@ -70,7 +70,7 @@ export async function bundleForNode(options: BundleOptions): Promise<void> {
     await bundle(options);
   } finally {
     underWay -= 1;
-    // Its own process would keep up to 200 MB until the end of this one.
+    // Esbuild's process would keep up to 200 MB until the end of this one. Nobody else here may build by it meanwhile.
     if (underWay === 0) await stop();
   }
 }

@@ -19,9 +19,16 @@ export async function compile(
 ): Promise<string> {
   const folder = path.join(checkout, '.rehearsal', 'programs');
   const draft = path.join(folder, `draft-${String(process.pid)}-${String((drafts += 1))}.cjs`);
-  await bundleForNode({ ...options, stdin: { contents, resolveDir: import.meta.dirname }, outfile: draft });
-  const file = path.join(folder, `${(await sha256OfFile(draft)).slice(0, 12)}.cjs`);
-  await rename(draft, file);
+  let file: string;
+  try {
+    await bundleForNode({ ...options, stdin: { contents, resolveDir: import.meta.dirname }, outfile: draft });
+    file = path.join(folder, `${(await sha256OfFile(draft)).slice(0, 12)}.cjs`);
+    await rename(draft, file);
+  } catch (error) {
+    // On a full disk half of it would have taken what was left.
+    await rm(draft, { force: true });
+    throw error;
+  }
   for (const name of await readdir(folder)) {
     const other = path.join(folder, name);
     const { mtimeMs } = await stat(other).catch(() => ({ mtimeMs: Date.now() }));

@@ -58,13 +58,12 @@ export async function collectEvidence(
   const read = await saveAll(reports ?? [], path.join(folder, 'logs'), secrets);
   problems.push(...read.problems, ...(await redactFolder(folder, secrets)));
   const { logs } = read;
-  const known: Measured<ContainerState[]> =
-    reports === undefined
-      ? { measured: false, reason: "the containers can't be inspected" }
-      : read.unread[0] === undefined
-        ? { measured: true, value: reports.map(({ state }) => state) }
-        : { measured: false, reason: read.unread[0] };
-  const crashes = await crashesOf(events, known, logs, outputs, memory.measured ? memory.value : undefined);
+  const unknown = reports === undefined ? "the containers can't be inspected" : read.unread[0];
+  const states: Measured<ContainerState[]> =
+    unknown === undefined
+      ? { measured: true, value: (reports ?? []).map(({ state }) => state) }
+      : { measured: false, reason: unknown };
+  const crashes = await crashesOf(events, states, logs, outputs, memory.measured ? memory.value : undefined);
   return { crashes, logs, problems, secrets };
 }
 

@@ -1,5 +1,5 @@
 import type { Crash } from './report/record.js';
-import type { ServiceLog } from './service-log.js';
+import { firstSaid, type ServiceLog } from './service-log.js';
 
 /** A limit that a program sets itself, below its container's: the kernel kills nobody there. */
 interface Rule {
@@ -29,36 +29,23 @@ const rules: readonly Rule[] = [
 /** Lines that say that a limit was met. */
 export const limitLines: readonly RegExp[] = rules.map(({ line }) => line);
 
-const longestEvidence = 500;
-
 /** The services that met a limit of their own, each limit once, by the first line that says so. */
 export function findExhaustions(logs: readonly ServiceLog[]): Crash[] {
   return rules.flatMap((rule) => {
     const found = new Map<string, Crash>();
-    for (const { service: speaker, telling } of logs) {
-      const service = rule.of ?? speaker;
-      const crash = found.has(service) ? undefined : exhaustionOf(rule, service, speaker, telling);
+    for (const log of logs) {
+      const service = rule.of ?? log.service;
+      const crash = found.has(service) ? undefined : exhaustionOf(rule, service, log);
       if (crash !== undefined) found.set(service, crash);
     }
     return [...found.values()];
   });
 }
 
-function exhaustionOf(
-  { limit, line }: Rule,
-  service: string,
-  speaker: string,
-  telling: readonly string[],
-): Crash | undefined {
-  const said = telling.find((text) => line.test(text));
-  if (said === undefined) return undefined;
-  const [time = '', ...words] = said.split(' ');
-  const atMs = Date.parse(time);
-  const whose = speaker === service ? 'its log' : `the log of ${speaker}`;
-  return {
-    service,
-    kind: 'exhausted',
-    ...(Number.isNaN(atMs) ? {} : { at: new Date(atMs).toISOString() }),
-    evidence: `${limit} was met, ${whose} says: ${words.join(' ').slice(0, longestEvidence)}`,
-  };
+function exhaustionOf({ limit, line }: Rule, service: string, log: ServiceLog): Crash | undefined {
+  const found = firstSaid(log, line);
+  if (found === undefined) return undefined;
+  const { said, ...when } = found;
+  const whose = log.service === service ? 'its log' : `the log of ${log.service}`;
+  return { service, kind: 'exhausted', ...when, evidence: `${limit} was met, ${whose} says: ${said}` };
 }

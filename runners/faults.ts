@@ -1,24 +1,20 @@
 import { describeCrash } from './report/crash.js';
 import type { Crash, LastLines, Measured, Outcome, Phase } from './report/record.js';
-import type { ServiceLog } from './service-log.js';
+import { firstSaid, type ServiceLog } from './service-log.js';
 
 /**
  * A line that says that a disk was full: in the words of the system, which PostgreSQL, Redis, nginx and ClickHouse
  * quote, of Node and of ClickHouse.
  */
 export const fullDiskLine = /No space left on device|\bENOSPC\b|\bNOT_ENOUGH_SPACE\b/;
-const longestEvidence = 500;
 
 /** The services whose disk was full, each once, by the line in which they said so. */
 export function findFullDisks(logs: readonly ServiceLog[]): Crash[] {
-  return logs.flatMap(({ service, telling }): Crash[] => {
-    const line = telling.find((text) => fullDiskLine.test(text));
-    if (line === undefined) return [];
-    const [time = '', ...words] = line.split(' ');
-    const atMs = Date.parse(time);
-    const at = Number.isNaN(atMs) ? {} : { at: new Date(atMs).toISOString() };
-    const said = words.join(' ').slice(0, longestEvidence);
-    return [{ service, kind: 'disk full', ...at, evidence: `its log says: ${said}` }];
+  return logs.flatMap((log): Crash[] => {
+    const found = firstSaid(log, fullDiskLine);
+    if (found === undefined) return [];
+    const { said, ...when } = found;
+    return [{ service: log.service, kind: 'disk full', ...when, evidence: `its log says: ${said}` }];
   });
 }
 

@@ -16,6 +16,19 @@ export interface ServiceLog {
 export type Lines = AsyncIterable<readonly string[]> | Iterable<readonly string[]>;
 
 const quotedLines = 20;
+const longestEvidence = 500;
+
+/** What the first line says that is such a one, and when, if it has a time. */
+export function firstSaid({ telling }: ServiceLog, line: RegExp): { at?: string; said: string } | undefined {
+  const found = telling.find((text) => line.test(text));
+  if (found === undefined) return undefined;
+  const [time = '', ...words] = found.split(' ');
+  const atMs = Date.parse(time);
+  return {
+    ...(Number.isNaN(atMs) ? {} : { at: new Date(atMs).toISOString() }),
+    said: words.join(' ').slice(0, longestEvidence),
+  };
+}
 
 /**
  * Reads a log that may be longer than memory.
@@ -32,13 +45,13 @@ export async function readServiceLog(
   let missing = patterns;
   let last: readonly string[] = [];
   for await (const some of lines) {
+    if (some.length === 0) continue;
     for (const line of some) {
       const told = missing.filter((pattern) => pattern.test(line));
       if (told.length === 0) continue;
       telling.push(line);
       missing = missing.filter((pattern) => !told.includes(pattern));
     }
-    if (some.length === 0) continue;
     last = [...last, ...some].slice(-quotedLines);
     await take(some);
   }

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { build } from 'esbuild';
-import { makePlugin } from '../../../engine/bundle.js';
+import { bundleForNode, makePlugin } from '../../../engine/bundle.js';
 
 /**
  * The tests' AWS provider as a plugin.
@@ -11,15 +10,7 @@ import { makePlugin } from '../../../engine/bundle.js';
 export async function installAwsPlugin(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'rehearsal-aws-'));
   const bundle = path.join(folder, 'provider.cjs');
-  await build({
-    entryPoints: [path.join(import.meta.dirname, 'main.ts')],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    logLevel: 'silent',
-  });
+  await bundleForNode({ entryPoints: [path.join(import.meta.dirname, 'main.ts')], outfile: bundle });
   await makePlugin(bundle, 'pulumi-resource-aws', 'unset NODE_OPTIONS');
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }
